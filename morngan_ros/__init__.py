@@ -1,0 +1,1 @@
+"""Turn nighttime thermal video into daytime colour, live, and detect road users in it."""
