@@ -1,0 +1,57 @@
+"""Checkpoints that hold everything a run needs to go on as if it had never stopped."""
+
+import os
+from pathlib import Path
+from typing import Any
+
+import torch
+
+FORMAT = 1
+
+
+class CheckpointError(Exception):
+    """A checkpoint is missing, damaged, or of another format."""
+
+
+def save(path: Path, state: dict[str, Any]) -> None:
+    """Write a checkpoint; an interruption leaves the previous file whole.
+
+    Args:
+        path: Target file.
+        state: Tensors, numbers, strings and containers of them, nothing else: the file must load
+            with `weights_only=True`.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_suffix('.partial')
+    torch.save({'format': FORMAT, **state}, partial)
+    os.replace(partial, path)
+
+
+def load(path: Path) -> dict[str, Any]:
+    """Read a checkpoint onto the CPU; a file from a stranger cannot run code.
+
+    Raises:
+        CheckpointError: The file is missing, damaged, or of another format.
+    """
+    if not path.is_file():
+        raise CheckpointError(f'{path} does not exist; a run writes last.pt into its folder')
+    try:
+        state = torch.load(path, map_location='cpu', weights_only=True)
+    except Exception as error:  # torch raises many kinds for a damaged archive
+        raise CheckpointError(f'{path} is no readable checkpoint: {error}') from error
+    if not isinstance(state, dict) or state.get('format') != FORMAT:
+        raise CheckpointError(f'{path} is not a morngan_train checkpoint of format {FORMAT}')
+    return state
+
+
+def rng_state() -> dict[str, Any]:
+    """Return the state of torch's generators; data draws need none (see UnpairedCrops)."""
+    cuda = torch.cuda.get_rng_state_all() if torch.cuda.is_available() else []
+    return {'cpu': torch.get_rng_state(), 'cuda': cuda}
+
+
+def restore_rng(state: dict[str, Any]) -> None:
+    """Restore what `rng_state` returned."""
+    torch.set_rng_state(state['cpu'])
+    if state['cuda'] and torch.cuda.is_available():
+        torch.cuda.set_rng_state_all(state['cuda'])

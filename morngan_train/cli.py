@@ -1,0 +1,110 @@
+"""The command line of the workstation: fit and export."""
+
+import argparse
+from collections.abc import Sequence
+import json
+from pathlib import Path
+import sys
+
+from lightning_fabric import Fabric
+
+from morngan_train.checkpoint import CheckpointError
+from morngan_train.data.crops import CropError
+from morngan_train.data.unpaired import DataError
+from morngan_train.export import export
+from morngan_train.export import ExportError
+from morngan_train.export import load_trained
+from morngan_train.recipe import load_recipe
+from morngan_train.recipe import RecipeError
+from morngan_train.trainer import NonFiniteLossError
+from morngan_train.trainer import Trainer
+
+EXPECTED = (RecipeError, DataError, CropError, CheckpointError, NonFiniteLossError, ExportError)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog='python -m morngan_train', description=__doc__)
+    commands = parser.add_subparsers(dest='command', required=True)
+
+    fit = commands.add_parser(
+        'fit',
+        help='train a recipe',
+        description='Train a recipe. A run '
+        'that is stopped (Ctrl-C) goes on where it was with --resume auto.',
+    )
+    fit.add_argument('--config', type=Path, required=True, help='recipe, see config/train/')
+    fit.add_argument(
+        '--data',
+        type=Path,
+        required=True,
+        help='folder with trainA, trainB and, for aligned pairs, trainA_thermal',
+    )
+    fit.add_argument('--out', type=Path, help='folder of the run (default: runs/RECIPE)')
+    fit.add_argument('--resume', help='a checkpoint, or auto: last.pt of the run if there is one')
+    fit.add_argument('--accelerator', default='auto', help='cpu, cuda, auto (default)')
+    fit.add_argument(
+        '--precision',
+        default='bf16-mixed',
+        choices=['32-true', 'bf16-mixed'],
+        help='of the networks; losses are always float32 (default: %(default)s)',
+    )
+    fit.add_argument('--workers', type=int, default=1, help='data loading processes')
+    fit.set_defaults(run=_fit)
+
+    out = commands.add_parser(
+        'export',
+        help='write the ONNX file for the vehicle',
+        description='Write the ONNX file for the vehicle and prove that it equals PyTorch.',
+    )
+    out.add_argument('checkpoint', type=Path, help='epoch_NNN.pt or last.pt of a run')
+    out.add_argument('--out', type=Path, required=True, help='file to write, NAME.onnx')
+    out.add_argument('--data-name', default='', help='what it was trained on, in words')
+    out.add_argument('--licence', default='Apache-2.0', help='of the weights (%(default)s)')
+    out.add_argument('--scores', type=Path, help='JSON file with measured scores')
+    out.set_defaults(run=_export)
+    return parser
+
+
+def _export(args: argparse.Namespace) -> int:
+    try:
+        scores = json.loads(args.scores.read_text()) if args.scores else {}
+    except (OSError, ValueError) as error:
+        raise ExportError(f'{args.scores} cannot be read as JSON: {error}') from error
+    metadata = export(
+        load_trained(args.checkpoint),
+        args.out,
+        data_name=args.data_name,
+        licence=args.licence,
+        scores=scores,
+    )
+    print(json.dumps(metadata, indent=2))
+    print(f'wrote {args.out}; copy it to the vehicle and start the node with -p model:={args.out}')
+    return 0
+
+
+def _fit(args: argparse.Namespace) -> int:
+    recipe = load_recipe(args.config)
+    out = args.out or Path('runs') / recipe.name
+    fabric = Fabric(accelerator=args.accelerator, devices=1, precision=args.precision)
+    trainer = Trainer(recipe, args.data, out, fabric, workers=args.workers)
+    last = out / 'last.pt'
+    if args.resume == 'auto':
+        if last.is_file():
+            trainer.resume(last)
+    elif args.resume:
+        trainer.resume(Path(args.resume))
+    elif last.is_file():
+        raise CheckpointError(f'{last} exists; add --resume auto to go on, or choose another --out')
+    finished = trainer.fit()
+    print(f'{"finished" if finished else "stopped; go on with --resume auto"}: {out}')
+    return 0 if finished else 130
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; return the exit code (2 for an error of use, 130 when interrupted)."""
+    args = _parser().parse_args(argv)
+    try:
+        return int(args.run(args))
+    except EXPECTED as error:
+        print(f'error: {error}', file=sys.stderr)
+        return 2

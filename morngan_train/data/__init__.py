@@ -1,0 +1,1 @@
+"""Data sets: unpaired day and night frames, cut into crops that belong together."""

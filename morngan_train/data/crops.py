@@ -1,0 +1,57 @@
+"""Random crops, the same for a picture and for everything registered to it."""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+
+class CropError(Exception):
+    """A picture is too small to cut a crop from."""
+
+
+@dataclass(frozen=True, slots=True)
+class Crop:
+    """A square window of the source, the size it is scaled to, and whether it is mirrored."""
+
+    top: int
+    left: int
+    side: int
+    size: int
+    flip: bool
+
+    def __call__(self, image: np.ndarray) -> np.ndarray:
+        """Cut uint8 [H, W] or [H, W, C] to [size, size] or [size, size, C]."""
+        window = image[self.top : self.top + self.side, self.left : self.left + self.side]
+        if self.side != self.size:
+            how = cv2.INTER_AREA if self.side > self.size else cv2.INTER_LINEAR
+            window = cv2.resize(window, (self.size, self.size), interpolation=how)
+        return np.ascontiguousarray(window[:, ::-1]) if self.flip else window
+
+
+def draw_crop(
+    height: int, width: int, size: int, scale: tuple[float, float], rng: np.random.Generator
+) -> Crop:
+    """Draw a window that is `size` pixels wide after scaling by a factor from `scale`.
+
+    A picture too small for the drawn scale is enlarged just enough.
+
+    Args:
+        height: Of the picture.
+        width: Of the picture.
+        size: Side of the crop.
+        scale: Smallest and largest scale; (1, 1) cuts without resizing.
+        rng: Source of randomness.
+
+    Returns:
+        The crop.
+
+    Raises:
+        CropError: The picture is smaller than 8 pixels on a side.
+    """
+    if min(height, width) < 8:
+        raise CropError(f'a picture of {width}x{height} pixels is too small for training')
+    side = min(round(size / rng.uniform(*scale)), height, width)
+    top = int(rng.integers(height - side + 1))
+    left = int(rng.integers(width - side + 1))
+    return Crop(top, left, side, size, bool(rng.random() < 0.5))

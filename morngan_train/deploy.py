@@ -1,0 +1,47 @@
+"""The deployable form of a translator: bytes in, bytes out, so that nothing can be done wrong."""
+
+import copy
+
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from morngan_train.networks.generator import CHANNELS
+from morngan_train.networks.generator import Translator
+
+MULTIPLE = 4
+
+
+class Colorizer(nn.Module):
+    """Thermal uint8 [N, 1, H, W] -> colour uint8 [N, H, W, 3] RGB, any H and W of at least 8.
+
+    Scaling to [-1, 1], replication to three channels, reflection padding to a multiple of 4,
+    cropping back and rounding happen inside, so that the exported file is all a vehicle needs.
+
+    Args:
+        translator: G_BA; copied, so the original can be trained on.
+    """
+
+    def __init__(self, translator: Translator) -> None:
+        super().__init__()
+        self.translator = _with_leaky_relu(copy.deepcopy(translator)).eval()
+
+    def forward(self, thermal: torch.Tensor) -> torch.Tensor:
+        """Colorize a batch of frames."""
+        height, width = thermal.shape[-2:]
+        x = thermal.to(torch.float32) * (1 / 127.5) - 1
+        x = F.pad(x, (0, -width % MULTIPLE, 0, -height % MULTIPLE), mode='reflect')
+        x = x.expand(-1, CHANNELS, -1, -1)
+        y = self.translator(x)[..., :height, :width]
+        y = ((y + 1) * 127.5).round().clamp(0, 255)
+        return y.permute(0, 2, 3, 1).to(torch.uint8)
+
+
+def _with_leaky_relu(module: nn.Module) -> nn.Module:
+    """Replace each PReLU, which has one slope here, by the LeakyReLU that it is: exact, faster."""
+    for name, child in module.named_children():
+        if isinstance(child, nn.PReLU):
+            setattr(module, name, nn.LeakyReLU(float(child.weight)))
+        else:
+            _with_leaky_relu(child)
+    return module

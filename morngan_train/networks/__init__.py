@@ -1,0 +1,1 @@
+"""The networks of the paper: generators and discriminators for both domains."""

@@ -1,0 +1,154 @@
+"""The generator of ToDayGAN, PearlGAN and MornGAN, and its compact sibling, as one code.
+
+One encoder and one decoder belong to each domain: a translation is the encoder of the source
+followed by the decoder of the target, G_BA = D'_A ∘ E_B. With `ngf=64`, `blocks=9` and the `conv7`
+stem, one direction has the paper's 11,665,297 parameters. The `shuffle` stem trades the two
+full-resolution 7x7 convolutions for pixel (un)shuffling: that is what reaches real time on a CPU.
+"""
+
+from typing import Literal
+
+import torch
+from torch import nn
+
+from morngan_train.networks.initialization import initialize
+
+Stem = Literal['conv7', 'shuffle']
+CHANNELS = 3
+NORM_GROUPS = 32
+
+
+class ResidualBlock(nn.Module):
+    """Two reflect-padded 3x3 convolutions with instance norm; the sum has no activation."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.body = nn.Sequential(
+            nn.ReflectionPad2d(1),
+            nn.Conv2d(channels, channels, 3),
+            nn.InstanceNorm2d(channels),
+            nn.PReLU(),
+            nn.ReflectionPad2d(1),
+            nn.Conv2d(channels, channels, 3),
+            nn.InstanceNorm2d(channels),
+        )
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Return x + body(x), same shape."""
+        return x + self.body(x)
+
+
+def _downsample(c_in: int, c_out: int) -> list[nn.Module]:
+    return [
+        nn.Conv2d(c_in, c_out, 3, stride=2, padding=1),
+        nn.InstanceNorm2d(c_out),
+        nn.PReLU(),
+    ]
+
+
+def _group_norm(channels: int) -> nn.GroupNorm:
+    """GroupNorm with the paper's 32 groups, or the most that divide a compact width."""
+    groups = next(g for g in range(NORM_GROUPS, 0, -1) if channels % g == 0)
+    return nn.GroupNorm(groups, channels)
+
+
+class Encoder(nn.Module):
+    """Image [N, 3, H, W] in [-1, 1] -> features [N, 4·ngf, H/4, W/4]; H and W multiples of 4.
+
+    Args:
+        ngf: Base width; the residual blocks have 4·ngf channels.
+        blocks: Residual blocks of this half.
+        stem: `conv7` as in the paper, or `shuffle` (PixelUnshuffle by 2, one strided convolution).
+    """
+
+    def __init__(self, ngf: int = 64, blocks: int = 4, stem: Stem = 'conv7') -> None:
+        super().__init__()
+        width = 4 * ngf
+        if stem == 'conv7':
+            head: list[nn.Module] = [
+                nn.ReflectionPad2d(3),
+                nn.Conv2d(CHANNELS, ngf, 7),
+                nn.InstanceNorm2d(ngf),
+                nn.PReLU(),
+                *_downsample(ngf, 2 * ngf),
+                *_downsample(2 * ngf, width),
+            ]
+        else:
+            head = [nn.PixelUnshuffle(2), *_downsample(4 * CHANNELS, width)]
+        self.layers = nn.Sequential(*head, *(ResidualBlock(width) for _ in range(blocks)))
+
+    def forward(self, image: torch.Tensor) -> torch.Tensor:
+        """Encode an image."""
+        return self.layers(image)
+
+
+class Decoder(nn.Module):
+    """Features [N, 4·ngf, H/4, W/4] -> image [N, 3, H, W] in (-1, 1).
+
+    Args:
+        ngf: Base width, as in the encoder.
+        blocks: Residual blocks of this half.
+        stem: `conv7` as in the paper (transposed convolutions), or `shuffle` (PixelShuffle twice).
+    """
+
+    def __init__(self, ngf: int = 64, blocks: int = 5, stem: Stem = 'conv7') -> None:
+        super().__init__()
+        width = 4 * ngf
+        if stem == 'conv7':
+            tail: list[nn.Module] = [
+                nn.ConvTranspose2d(width, 2 * ngf, 4, stride=2, padding=1),
+                _group_norm(2 * ngf),
+                nn.PReLU(),
+                nn.ConvTranspose2d(2 * ngf, ngf, 4, stride=2, padding=1),
+                _group_norm(ngf),
+                nn.PReLU(),
+                nn.ReflectionPad2d(3),
+                nn.Conv2d(ngf, CHANNELS, 7),
+            ]
+        else:
+            tail = [
+                nn.ReflectionPad2d(1),
+                nn.Conv2d(width, 8 * ngf, 3),
+                nn.PixelShuffle(2),
+                _group_norm(2 * ngf),
+                nn.PReLU(),
+                nn.ReflectionPad2d(1),
+                nn.Conv2d(2 * ngf, 4 * CHANNELS, 3),
+                nn.PixelShuffle(2),
+            ]
+        self.layers = nn.Sequential(*(ResidualBlock(width) for _ in range(blocks)), *tail)
+
+    def forward(self, features: torch.Tensor) -> torch.Tensor:
+        """Decode features to an image."""
+        return torch.tanh(self.layers(features))
+
+
+class Translator(nn.Module):
+    """One direction, for example G_BA = D'_A ∘ E_B: the part of the system that is deployed."""
+
+    def __init__(self, encoder: Encoder, decoder: Decoder) -> None:
+        super().__init__()
+        self.encoder = encoder
+        self.decoder = decoder
+
+    def forward(self, image: torch.Tensor) -> torch.Tensor:
+        """Translate [N, 3, H, W] in [-1, 1] to the same shape and range."""
+        return self.decoder(self.encoder(image))
+
+
+def build_translator(ngf: int = 64, blocks: int = 9, stem: Stem = 'conv7') -> Translator:
+    """Build one direction with initialised weights.
+
+    Args:
+        ngf: Base width (64 in the paper).
+        blocks: Residual blocks in all; the encoder has the smaller half (4 of 9 in the paper).
+        stem: See `Encoder`.
+
+    Returns:
+        The translator, on the CPU, in training mode.
+    """
+    translator = Translator(
+        Encoder(ngf, blocks // 2, stem), Decoder(ngf, blocks - blocks // 2, stem)
+    )
+    initialize(translator)
+    return translator

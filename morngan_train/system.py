@@ -1,0 +1,97 @@
+"""The networks of one training system, grouped as they are optimised."""
+
+import copy
+from typing import NamedTuple
+
+import torch
+from torch import nn
+
+from morngan_train.networks.discriminator import Discriminator
+from morngan_train.networks.discriminator import Scores
+from morngan_train.networks.generator import build_translator
+from morngan_train.networks.generator import Translator
+from morngan_train.recipe import Recipe
+
+
+class Translations(NamedTuple):
+    """What the generators made of one batch; all [N, 3, S, S] in (-1, 1)."""
+
+    fake_day: torch.Tensor
+    fake_night: torch.Tensor
+    again_day: torch.Tensor
+    """G_BA(G_AB(day))."""
+    again_night: torch.Tensor
+    """G_AB(G_BA(night))."""
+    colored_day: torch.Tensor | None
+    """G_BA(day thermal), for aligned-day supervision."""
+
+
+class Generators(nn.Module):
+    """Encoders and decoders of both domains; A = daytime colour, B = night thermal."""
+
+    def __init__(self, recipe: Recipe) -> None:
+        super().__init__()
+        shape = recipe.generator
+        self.a = build_translator(shape.ngf, shape.blocks, shape.stem)
+        self.b = build_translator(shape.ngf, shape.blocks, shape.stem)
+
+    @property
+    def night_to_day(self) -> Translator:
+        """G_BA = D'_A ∘ E_B, sharing weights with this system: what is deployed."""
+        return Translator(self.b.encoder, self.a.decoder)
+
+    def forward(
+        self, day: torch.Tensor, night: torch.Tensor, day_thermal: torch.Tensor | None
+    ) -> Translations:
+        """Translate both ways and back; inputs and outputs are [N, 3, S, S] in [-1, 1].
+
+        What goes through the same networks goes as one batch: instance and group norm look at each
+        picture alone, so the result is the same and the convolutions are better filled.
+        """
+        n = len(day)
+        sources = [night] if day_thermal is None else [night, day_thermal]
+        from_thermal = self.a.decoder(self.b.encoder(torch.cat(sources)))
+        fake_day = from_thermal[:n]
+        fake_night = self.b.decoder(self.a.encoder(day))
+        return Translations(
+            fake_day=fake_day,
+            fake_night=fake_night,
+            again_day=self.a.decoder(self.b.encoder(fake_night)),
+            again_night=self.b.decoder(self.a.encoder(fake_day)),
+            colored_day=None if day_thermal is None else from_thermal[n:],
+        )
+
+
+class Discriminators(nn.Module):
+    """One discriminator a domain."""
+
+    def __init__(self, recipe: Recipe) -> None:
+        super().__init__()
+        shape = recipe.discriminator
+        self.a = Discriminator(shape.ndf, shape.branches)
+        self.b = Discriminator(shape.ndf, shape.branches)
+
+    def forward(self, day: torch.Tensor, night: torch.Tensor) -> tuple[Scores, Scores]:
+        """Score a day and a night batch, [N, 3, S, S] in [-1, 1], real or fake."""
+        return self.a(day), self.b(night)
+
+
+class MovingAverage:
+    """Exponential moving average of the deployed direction: the weights that are exported.
+
+    Args:
+        generators: Their weights are followed.
+        decay: Share of the old average kept at each step; early on less, so that the random
+            initial weights are soon forgotten.
+    """
+
+    def __init__(self, generators: Generators, decay: float) -> None:
+        self.decay = decay
+        self.model = copy.deepcopy(generators.night_to_day).requires_grad_(False).eval()
+
+    @torch.no_grad()
+    def update(self, generators: Generators, step: int) -> None:
+        """Move towards the present weights; `step` counts from 0."""
+        decay = min(self.decay, (1 + step) / (10 + step))
+        averages = list(self.model.parameters())
+        torch._foreach_lerp_(averages, list(generators.night_to_day.parameters()), 1 - decay)
