@@ -1,6 +1,5 @@
 """Checkpoints that hold everything a run needs to go on as if it had never stopped."""
 
-import os
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +23,7 @@ def save(path: Path, state: dict[str, Any]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_suffix('.partial')
     torch.save({'format': FORMAT, **state}, partial)
-    os.replace(partial, path)
+    partial.replace(path)
 
 
 def load(path: Path) -> dict[str, Any]:

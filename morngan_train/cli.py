@@ -14,6 +14,9 @@ from morngan_train.data.unpaired import DataError
 from morngan_train.export import export
 from morngan_train.export import ExportError
 from morngan_train.export import load_trained
+from morngan_train.precision import AUTO
+from morngan_train.precision import CHOICES
+from morngan_train.precision import choose_precision
 from morngan_train.recipe import load_recipe
 from morngan_train.recipe import RecipeError
 from morngan_train.trainer import NonFiniteLossError
@@ -44,8 +47,8 @@ def _parser() -> argparse.ArgumentParser:
     fit.add_argument('--accelerator', default='auto', help='cpu, cuda, auto (default)')
     fit.add_argument(
         '--precision',
-        default='bf16-mixed',
-        choices=['32-true', 'bf16-mixed'],
+        default=AUTO,
+        choices=CHOICES,
         help='of the networks; losses are always float32 (default: %(default)s)',
     )
     fit.add_argument('--workers', type=int, default=1, help='data loading processes')
@@ -85,7 +88,11 @@ def _export(args: argparse.Namespace) -> int:
 def _fit(args: argparse.Namespace) -> int:
     recipe = load_recipe(args.config)
     out = args.out or Path('runs') / recipe.name
-    fabric = Fabric(accelerator=args.accelerator, devices=1, precision=args.precision)
+    fabric = Fabric(
+        accelerator=args.accelerator,
+        devices=1,
+        precision=choose_precision(args.precision, args.accelerator),
+    )
     trainer = Trainer(recipe, args.data, out, fabric, workers=args.workers)
     last = out / 'last.pt'
     if args.resume == 'auto':

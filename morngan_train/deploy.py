@@ -41,7 +41,7 @@ def _with_leaky_relu(module: nn.Module) -> nn.Module:
     """Replace each PReLU, which has one slope here, by the LeakyReLU that it is: exact, faster."""
     for name, child in module.named_children():
         if isinstance(child, nn.PReLU):
-            setattr(module, name, nn.LeakyReLU(float(child.weight)))
+            setattr(module, name, nn.LeakyReLU(float(child.weight.detach())))
         else:
             _with_leaky_relu(child)
     return module

@@ -12,8 +12,8 @@ from pydantic import Field
 from pydantic import ValidationError
 import yaml
 
-from morngan_train.networks.discriminator import BranchName
 from morngan_train.networks.discriminator import BRANCHES
+from morngan_train.networks.discriminator import BranchName
 from morngan_train.networks.generator import Stem
 
 
@@ -28,41 +28,55 @@ class _Section(BaseModel):
 class GeneratorRecipe(_Section):
     """Shape of both translators; the defaults are the paper's 11,665,297 parameters a direction."""
 
-    ngf: int = Field(64, ge=1, description='base width; residual blocks have 4·ngf channels')
-    blocks: int = Field(9, ge=2, description='residual blocks, encoder and decoder together')
-    stem: Stem = Field('conv7', description='conv7 (paper) or shuffle (compact, for CPUs)')
+    ngf: int = Field(
+        default=64, ge=1, description='base width; residual blocks have 4·ngf channels'
+    )
+    blocks: int = Field(
+        default=9, ge=2, description='residual blocks, encoder and decoder together'
+    )
+    stem: Stem = Field(default='conv7', description='conv7 (paper) or shuffle (compact, for CPUs)')
 
 
 class DiscriminatorRecipe(_Section):
     """Shape of the discriminators of each domain."""
 
-    ndf: int = Field(64, ge=1, description='base width')
-    branches: list[BranchName] = Field(list(BRANCHES), min_length=1)
+    ndf: int = Field(default=64, ge=1, description='base width')
+    branches: list[BranchName] = Field(default=list(BRANCHES), min_length=1)
 
 
 class DayEnhancement(_Section):
     """Contrast of the day pictures: FLIR's are hazy, and the translator copies what it sees."""
 
-    low: float = Field(0.0, ge=0, lt=50, description='percentile that becomes black; 0 is off')
-    high: float = Field(100.0, gt=50, le=100, description='percentile that becomes white')
-    mean: float | None = Field(None, gt=0, lt=1, description='mean brightness reached by a gamma')
-    saturation: float = Field(1.0, ge=0, description='factor on the distance from grey')
+    low: float = Field(
+        default=0.0, ge=0, lt=50, description='percentile that becomes black; 0 is off'
+    )
+    high: float = Field(default=100.0, gt=50, le=100, description='percentile that becomes white')
+    mean: float | None = Field(
+        default=None, gt=0, lt=1, description='mean brightness reached by a gamma'
+    )
+    saturation: float = Field(default=1.0, ge=0, description='factor on the distance from grey')
 
 
 class ThermalJitter(_Section):
     """Random contrast of thermal crops, so that colours depend on shapes and not on counts."""
 
-    contrast: float = Field(0.0, ge=0, lt=1, description='gain is drawn from 1 ± contrast')
-    gamma: float = Field(1.0, ge=1, description='exponent is drawn from [1/gamma, gamma]')
-    noise: float = Field(0.0, ge=0, description='largest noise on aligned day thermal, of [0, 1]')
+    contrast: float = Field(default=0.0, ge=0, lt=1, description='gain is drawn from 1 ± contrast')
+    gamma: float = Field(default=1.0, ge=1, description='exponent is drawn from [1/gamma, gamma]')
+    noise: float = Field(
+        default=0.0, ge=0, description='largest noise on aligned day thermal, of [0, 1]'
+    )
 
 
 class DataRecipe(_Section):
     """What is cut from the frames."""
 
-    crop: int = Field(256, ge=32, multiple_of=4, description='side of a training crop, pixels')
-    scale: tuple[float, float] = Field((1.0, 1.0), description='random scale before cropping')
-    canny: tuple[float, float] = Field((0.1, 0.2), description='edge thresholds, of [0, 1]')
+    crop: int = Field(
+        default=256, ge=32, multiple_of=4, description='side of a training crop, pixels'
+    )
+    scale: tuple[float, float] = Field(
+        default=(1.0, 1.0), description='random scale before cropping'
+    )
+    canny: tuple[float, float] = Field(default=(0.1, 0.2), description='edge thresholds, of [0, 1]')
     day: DayEnhancement = DayEnhancement()
     thermal: ThermalJitter = ThermalJitter()
 
@@ -70,11 +84,13 @@ class DataRecipe(_Section):
 class OptimizerRecipe(_Section):
     """Adam, and the moving average whose weights are exported."""
 
-    lr: float = Field(2e-4, gt=0)
+    lr: float = Field(default=2e-4, gt=0)
     betas: tuple[float, float] = (0.5, 0.999)
-    batch_size: int = Field(1, ge=1)
-    ema: float = Field(0.999, ge=0, lt=1, description='decay a step; 0 exports the last weights')
-    pool: int = Field(50, ge=0, description='fakes remembered for each discriminator')
+    batch_size: int = Field(default=1, ge=1)
+    ema: float = Field(
+        default=0.999, ge=0, lt=1, description='decay a step; 0 exports the last weights'
+    )
+    pool: int = Field(default=50, ge=0, description='fakes remembered for each discriminator')
 
 
 class LossRecipe(_Section):
@@ -82,13 +98,15 @@ class LossRecipe(_Section):
 
     adversarial: float = 1.0
     cycle: float = 10.0
-    ssim_window: int = Field(3, ge=3)
+    ssim_window: int = Field(default=3, ge=3)
     tv: float = 5.0
     sga: float = 0.5
-    sga_threshold: float = Field(0.8, description='0.8 for FLIR, 0.44 for KAIST')
+    sga_threshold: float = Field(default=0.8, description='0.8 for FLIR, 0.44 for KAIST')
     gradient_padding: Literal['replicate', 'zeros'] = 'replicate'
     monochrome: float = 1.0
-    aligned_blur: float = Field(1.0, ge=0, description='pixels, forgives imperfect registration')
+    aligned_blur: float = Field(
+        default=1.0, ge=0, description='pixels, forgives imperfect registration'
+    )
 
 
 class Phase(_Section):
@@ -96,9 +114,11 @@ class Phase(_Section):
 
     name: str
     epochs: int = Field(ge=1)
-    ssim: float = Field(1.0, ge=0, description='λ_ssim of the cycle')
-    aligned: float = Field(0.0, ge=0, description='weight of the registered day pairs; 0 is off')
-    lr_factor: float = Field(1.0, gt=0, le=1)
+    ssim: float = Field(default=1.0, ge=0, description='λ_ssim of the cycle')
+    aligned: float = Field(
+        default=0.0, ge=0, description='weight of the registered day pairs; 0 is off'
+    )
+    lr_factor: float = Field(default=1.0, gt=0, le=1)
 
 
 class Recipe(_Section):
@@ -107,7 +127,7 @@ class Recipe(_Section):
     name: str
     description: str = ''
     seed: int = 0
-    steps_per_epoch: int | None = Field(None, ge=1, description='default: max(N_A, N_B)')
+    steps_per_epoch: int | None = Field(default=None, ge=1, description='default: max(N_A, N_B)')
     generator: GeneratorRecipe = GeneratorRecipe()
     discriminator: DiscriminatorRecipe = DiscriminatorRecipe()
     data: DataRecipe = DataRecipe()

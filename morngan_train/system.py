@@ -93,5 +93,6 @@ class MovingAverage:
     def update(self, generators: Generators, step: int) -> None:
         """Move towards the present weights; `step` counts from 0."""
         decay = min(self.decay, (1 + step) / (10 + step))
-        averages = list(self.model.parameters())
-        torch._foreach_lerp_(averages, list(generators.night_to_day.parameters()), 1 - decay)
+        followed = generators.night_to_day.parameters()
+        for average, weight in zip(self.model.parameters(), followed, strict=True):
+            average.lerp_(weight, 1 - decay)

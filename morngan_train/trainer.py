@@ -1,13 +1,14 @@
 """The optimisation loop."""
 
 from collections import defaultdict
+from collections.abc import Callable
 from collections.abc import Iterator
 import contextlib
 import json
 from pathlib import Path
 import signal
+import time
 from types import FrameType
-from typing import Any
 
 from lightning_fabric import Fabric
 from rich.progress import BarColumn
@@ -63,6 +64,7 @@ class Trainer:
         self.steps = recipe.steps_per_epoch or len(self.data)
         self.epochs = total_epochs(recipe.phases)
         self.step = 0
+        self.seconds = 0.0
         self._stop = False
         self._build()
 
@@ -134,18 +136,21 @@ class Trainer:
                 phase = phase_at(self.recipe.phases, epoch)
                 progress.update(task, description=f'epoch {epoch}/{self.epochs} phase {phase.name}')
                 try:
-                    self._run_epoch(epoch, phase, lambda: progress.advance(task))
+                    means = self._run_epoch(epoch, phase, lambda: progress.advance(task))
                 except NonFiniteLossError:
                     self.save()
                     raise
+                summary = ' '.join(f'{name} {value:.3f}' for name, value in means.items())
+                progress.console.print(f'epoch {epoch} phase {phase.name}: {summary}')
         return not self._stop
 
-    def _run_epoch(self, epoch: int, phase: Phase, advance: Any) -> None:
+    def _run_epoch(self, epoch: int, phase: Phase, advance: Callable[[], None]) -> dict[str, float]:
         for optimizer in (self.optimizer_g, self.optimizer_d):
             for group in optimizer.param_groups:
                 group['lr'] = self.recipe.optimizer.lr * phase.lr_factor
         sums: dict[str, float] = defaultdict(float)
         count = 0
+        start = time.monotonic()
         for batch in self._batches(epoch):
             for name, value in self.train_step(batch, phase).items():
                 sums[name] += value
@@ -153,10 +158,13 @@ class Trainer:
             advance()
             if self._stop:
                 break
-        self._log(epoch, phase, {name: value / count for name, value in sums.items()})
-        if not self._stop:
+        means = {name: value / count for name, value in sums.items()}
+        self.seconds += time.monotonic() - start
+        self._log(epoch, phase, means)
+        if self.step == epoch * self.steps:
             self._finish_epoch(epoch)
         self.save()
+        return means
 
     def _batches(self, epoch: int) -> Iterator[Sample]:
         """Yield the rest of an epoch: draws are numbered through the whole run."""
@@ -166,8 +174,12 @@ class Trainer:
             batch_size=n,
             sampler=Draws(self.step * n, epoch * self.steps * n),
             num_workers=self.workers,
+            # Its own generator: a loader draws a seed for its workers, and drawing it from the
+            # global one would make a run that was resumed within an epoch differ.
+            generator=torch.Generator(),
         )
-        return iter(self.fabric.setup_dataloaders(loader, use_distributed_sampler=False))
+        for batch in loader:
+            yield self.fabric.to_device(batch)
 
     def _finish_epoch(self, epoch: int) -> None:
         checkpoint.save(
@@ -176,6 +188,7 @@ class Trainer:
                 'recipe': self.recipe.model_dump(mode='json'),
                 'epoch': epoch,
                 'step': self.step,
+                'seconds': self.seconds,
                 'average': self.average.model.state_dict(),
             },
         )
@@ -227,6 +240,7 @@ class Trainer:
             {
                 'recipe': self.recipe.model_dump(mode='json'),
                 'step': self.step,
+                'seconds': self.seconds,
                 'generators': self.generators.state_dict(),
                 'discriminators': self.discriminators.state_dict(),
                 'average': self.average.model.state_dict(),
@@ -258,3 +272,4 @@ class Trainer:
             pool.load_state_dict(state['pools'][name])
         checkpoint.restore_rng(state['rng'])
         self.step = state['step']
+        self.seconds = state['seconds']

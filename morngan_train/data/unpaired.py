@@ -120,7 +120,8 @@ class UnpairedCrops(Dataset[Sample]):
     def _day(self, i: int, rng: np.random.Generator) -> dict[str, torch.Tensor]:
         rgb = read_rgb(self.day[i])
         curve = tone_curve(rgb, self.recipe.day)
-        crop = draw_crop(*rgb.shape[:2], self.recipe.crop, self.recipe.scale, rng)
+        height, width = rgb.shape[:2]
+        crop = draw_crop(height, width, self.recipe.crop, self.recipe.scale, rng)
         day = enhance_day(crop(rgb), curve, self.recipe.day.saturation)
         thermal = torch.zeros(3, *day.shape[:2])
         if self.partners is not None:
@@ -141,7 +142,8 @@ class UnpairedCrops(Dataset[Sample]):
 
     def _night(self, j: int, rng: np.random.Generator) -> dict[str, torch.Tensor]:
         frame = read_thermal(self.night[j])
-        crop = draw_crop(*frame.shape, self.recipe.crop, self.recipe.scale, rng)
+        height, width = frame.shape
+        crop = draw_crop(height, width, self.recipe.crop, self.recipe.scale, rng)
         night = jitter_thermal(crop(frame), self.recipe.thermal, rng)
         return {'night': image_tensor(night), 'night_edges': _edge_tensor(night, self.recipe.canny)}
 

@@ -1,7 +1,6 @@
 """Structural similarity (Wang et al., 2004) with a Gaussian window, differentiable."""
 
 import torch
-from torch.nn import functional as F
 
 K1, K2, SIGMA = 0.01, 0.03, 1.5
 
