@@ -1,0 +1,153 @@
+"""Time the generators on this machine, every path in the same run, and report ratios.
+
+Rounds are interleaved: each round times every variant once, so that a machine that slows down
+slows all of them. Milliseconds are this machine's; the ratios are what carries over.
+"""
+
+import argparse
+from collections.abc import Callable
+from collections.abc import Mapping
+from functools import partial
+import json
+import os
+from pathlib import Path
+import platform
+import tempfile
+from time import perf_counter
+
+import numpy as np
+import onnx
+from rich.console import Console
+from rich.progress import track
+from rich.table import Table
+import torch
+
+from morngan_ros.engine import load_engine
+from morngan_ros.errors import MornganError
+from morngan_ros.generator import Generator
+from morngan_ros.models import default_model
+from morngan_ros.pipeline import Pipeline
+from morngan_train.deploy import Colorizer
+from morngan_train.export import to_onnx
+from morngan_train.networks.generator import build_translator
+
+Variants = Mapping[str, Callable[[], object]]
+PROVIDERS = ('openvino', 'cpu')
+SIZES = ((640, 512), (360, 288))
+
+
+def interleaved(variants: Variants, rounds: int, title: str) -> dict[str, dict[str, float]]:
+    """Time every variant `rounds` times, in turn, after one call to warm up.
+
+    Returns:
+        For each variant, milliseconds: `p50`, `p95`, `min`; `fps` at p50; and `ratio`, the p50 of
+        the first variant over its own (above 1 is faster than the first).
+    """
+    for run in variants.values():
+        run()
+    seconds: dict[str, list[float]] = {name: [] for name in variants}
+    for _ in track(range(rounds), description=title):
+        for name, run in variants.items():
+            start = perf_counter()
+            run()
+            seconds[name].append(perf_counter() - start)
+    medians = {name: float(np.median(values)) for name, values in seconds.items()}
+    first = next(iter(medians.values()))
+    return {
+        name: {
+            'p50': round(1e3 * medians[name], 1),
+            'p95': round(1e3 * float(np.quantile(values, 0.95)), 1),
+            'min': round(1e3 * min(values), 1),
+            'fps': round(1 / medians[name], 1),
+            'ratio': round(first / medians[name], 2),
+        }
+        for name, values in seconds.items()
+    }
+
+
+def bench_shipped(model: Path, rounds: int) -> dict[str, dict[str, dict[str, float]]]:
+    """Time a model file by size, provider and thread count; the first row is ONNX Runtime."""
+    results = {}
+    for width, height in SIZES:
+        frame = _frame(height, width)
+        variants: dict[str, Callable[[], object]] = {}
+        for provider in reversed(PROVIDERS):
+            generator = _load(model, provider)
+            if generator is not None:
+                label = f'{provider} {generator.engine.precision}'
+                variants[label] = partial(generator, frame)
+        pipeline = Pipeline.load(model)
+        label = f'auto ({pipeline.generator.provider}), whole pipeline from 16 bit'
+        counts = frame.astype(np.uint16) * 20 + 3000
+        variants[label] = partial(pipeline, counts, 0.0)
+        title = f'{model.stem} {width}x{height}'
+        results[title] = interleaved(variants, rounds, title)
+    return results
+
+
+def bench_full_size(rounds: int) -> dict[str, dict[str, dict[str, float]]]:
+    """Time the paper's generator with random weights; the first row is torch eager."""
+    width, height = SIZES[-1]
+    frame = _frame(height, width)
+    colorizer = Colorizer(build_translator())
+    tensor = torch.from_numpy(frame)[None, None]
+
+    @torch.inference_mode()
+    def eager() -> object:
+        return colorizer(tensor)
+
+    title = f'full size (ngf 64, 9 blocks) {width}x{height}'
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / 'full.onnx'
+        onnx.save(to_onnx(colorizer), path)
+        engines = [load_engine(path, provider) for provider in PROVIDERS if _load(path, provider)]
+        batch = frame[None, None]
+        variants: dict[str, Callable[[], object]] = {'torch eager fp32': eager}
+        for engine in engines:
+            label = f'{engine.provider} {engine.precision}'
+            variants[label] = partial(engine, batch)
+        return {title: interleaved(variants, rounds, title)}
+
+
+def _load(model: Path, provider: str) -> Generator | None:
+    """Load a model, or say why this provider is left out."""
+    try:
+        return Generator.load(model, provider)
+    except MornganError as error:
+        Console(stderr=True).print(f'left out: {error}')
+        return None
+
+
+def _frame(height: int, width: int) -> np.ndarray:
+    return np.random.default_rng(0).integers(0, 256, (height, width), np.uint8)
+
+
+def _show(results: Mapping[str, Mapping[str, Mapping[str, float]]]) -> None:
+    for title, rows in results.items():
+        table = Table('path', 'p50 ms', 'p95 ms', 'min ms', 'frames/s', 'ratio', title=title)
+        for name, row in rows.items():
+            table.add_row(name, *(str(row[key]) for key in ('p50', 'p95', 'min', 'fps', 'ratio')))
+        Console().print(table)
+
+
+def main() -> int:
+    """Run all benchmarks, print tables and write one JSON file."""
+    parser = argparse.ArgumentParser(prog='python -m morngan_train.bench', description=__doc__)
+    parser.add_argument('--model', type=Path, help='default: the model that ships')
+    parser.add_argument('--rounds', type=int, default=30, help='default: %(default)s')
+    parser.add_argument('--out', type=Path, default=Path('out/bench.json'))
+    args = parser.parse_args()
+    results = {
+        **bench_shipped(args.model or default_model(), args.rounds),
+        **bench_full_size(max(3, args.rounds // 5)),
+    }
+    _show(results)
+    machine = {'processor': platform.processor() or platform.machine(), 'cores': os.cpu_count()}
+    args.out.parent.mkdir(parents=True, exist_ok=True)
+    args.out.write_text(json.dumps({'machine': machine, 'results': results}, indent=2))
+    print(f'wrote {args.out}')
+    return 0
+
+
+if __name__ == '__main__':
+    raise SystemExit(main())
