@@ -11,6 +11,8 @@ from lightning_fabric import Fabric
 from morngan_train.checkpoint import CheckpointError
 from morngan_train.data.crops import CropError
 from morngan_train.data.unpaired import DataError
+from morngan_train.data.unpaired import list_images
+from morngan_train.data.unpaired import read_thermal
 from morngan_train.export import export
 from morngan_train.export import ExportError
 from morngan_train.export import load_trained
@@ -64,6 +66,12 @@ def _parser() -> argparse.ArgumentParser:
     out.add_argument('--data-name', default='', help='what it was trained on, in words')
     out.add_argument('--licence', default='Apache-2.0', help='of the weights (%(default)s)')
     out.add_argument('--scores', type=Path, help='JSON file with measured scores')
+    out.add_argument(
+        '--int8',
+        type=Path,
+        metavar='FOLDER',
+        help='quantise to int8, calibrated on the thermal frames of a folder',
+    )
     out.set_defaults(run=_export)
     return parser
 
@@ -73,12 +81,14 @@ def _export(args: argparse.Namespace) -> int:
         scores = json.loads(args.scores.read_text()) if args.scores else {}
     except (OSError, ValueError) as error:
         raise ExportError(f'{args.scores} cannot be read as JSON: {error}') from error
+    frames = [read_thermal(file) for file in list_images(args.int8)] if args.int8 else []
     metadata = export(
         load_trained(args.checkpoint),
         args.out,
         data_name=args.data_name,
         licence=args.licence,
         scores=scores,
+        calibration=frames,
     )
     print(json.dumps(metadata, indent=2))
     print(f'wrote {args.out}; copy it to the vehicle and start the node with -p model:={args.out}')

@@ -1,5 +1,6 @@
 """Checkpoint -> one ONNX file with the contract that the vehicle relies on, and its model card."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 import json
 from pathlib import Path
@@ -15,6 +16,8 @@ import torch
 from morngan_train import checkpoint
 from morngan_train.deploy import Colorizer
 from morngan_train.networks.generator import build_translator
+from morngan_train.quantize import psnr
+from morngan_train.quantize import quantize
 from morngan_train.recipe import parse_recipe
 from morngan_train.recipe import Recipe
 
@@ -22,6 +25,7 @@ CONTRACT = 1
 OPSET = 18
 TOLERANCE = 1
 """Largest difference of a uint8 value between PyTorch and the exported file."""
+FIDELITY_FRAMES = 8
 
 
 class ExportError(Exception):
@@ -64,6 +68,7 @@ def export(
     data_name: str = '',
     licence: str = 'Apache-2.0',
     scores: dict[str, Any] | None = None,
+    calibration: Sequence[np.ndarray] = (),
 ) -> dict[str, Any]:
     """Write the ONNX file, prove that it equals PyTorch, and return its metadata.
 
@@ -73,6 +78,8 @@ def export(
         data_name: What it was trained on, in words, for the metadata.
         licence: Of the weights.
         scores: Figures measured elsewhere, for the metadata.
+        calibration: Thermal frames, uint8 [H, W]; given, the file is quantised to int8, and its
+            PSNR to the float file on the first of them goes into the metadata.
 
     Returns:
         The metadata stored in the file under the key `morngan`.
@@ -82,19 +89,40 @@ def export(
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     model = to_onnx(trained.colorizer)
-    metadata = describe(trained, data_name=data_name, licence=licence, scores=scores or {})
-    onnx.helper.set_model_props(model, {'morngan': json.dumps(metadata)})
-    onnx.checker.check_model(model)
-    difference = parity(trained.colorizer, model.SerializeToString())
+    difference = parity(trained.colorizer, model)
     if difference > TOLERANCE:
         raise ExportError(
             f'the exported generator differs from PyTorch by {difference} of 255; '
             'please report this with your versions of torch and onnxruntime'
         )
+    metadata = describe(trained, data_name=data_name, licence=licence, scores=scores or {})
+    if calibration:
+        exact = model
+        model = quantize(exact, calibration)
+        metadata['precision'] = 'int8'
+        metadata['psnr_to_fp32'] = round(_fidelity(exact, model, calibration[:FIDELITY_FRAMES]), 1)
+    onnx.helper.set_model_props(model, {'morngan': json.dumps(metadata)})
+    onnx.checker.check_model(model)
     partial = path.with_suffix('.partial')
     onnx.save(model, partial)
     partial.replace(path)
     return metadata
+
+
+def _fidelity(
+    exact: onnx.ModelProto, model: onnx.ModelProto, frames: Sequence[np.ndarray]
+) -> float:
+    """Return the PSNR in dB between two models on some frames."""
+    pictures = [
+        [run.run(None, {'thermal': frame[None, None]})[0] for frame in frames]
+        for run in (_session(exact), _session(model))
+    ]
+    return psnr(*pictures)
+
+
+def _session(model: onnx.ModelProto) -> onnxruntime.InferenceSession:
+    providers = ['CPUExecutionProvider']
+    return onnxruntime.InferenceSession(model.SerializeToString(), providers=providers)
 
 
 def to_onnx(colorizer: Colorizer) -> onnx.ModelProto:
@@ -149,6 +177,7 @@ def describe(
         'steps': trained.step,
         'commit': _commit(),
         'scores': scores,
+        'precision': 'fp32',
         'licence': licence,
     }
 
@@ -163,9 +192,9 @@ def _commit() -> str:
 
 
 @torch.no_grad()
-def parity(colorizer: Colorizer, model: bytes) -> int:
+def parity(colorizer: Colorizer, model: onnx.ModelProto) -> int:
     """Return the largest uint8 difference between PyTorch and ONNX Runtime on noise and ramps."""
-    session = onnxruntime.InferenceSession(model, providers=['CPUExecutionProvider'])
+    session = _session(model)
     rng = np.random.default_rng(0)
     worst = 0
     for height, width in ((128, 160), (126, 131)):

@@ -19,6 +19,7 @@ from morngan_train.export import parity
 from morngan_train.export import to_onnx
 from morngan_train.export import Trained
 from morngan_train.networks.generator import build_translator
+from morngan_train.quantize import psnr
 
 SHARED = Path(__file__).parents[3] / 'shared' / 'data' / 'flir'
 
@@ -70,7 +71,7 @@ def test_the_file_tells_nothing_of_the_machine_it_was_made_on(trained, tmp_path)
 def test_equals_pytorch(stem):
     torch.manual_seed(1)
     colorizer = Colorizer(build_translator(8, 3, stem))
-    assert parity(colorizer, to_onnx(colorizer).SerializeToString()) <= 1
+    assert parity(colorizer, to_onnx(colorizer)) <= 1
 
 
 def test_equals_pytorch_on_real_frames(trained, tmp_path):
@@ -97,6 +98,33 @@ def test_colorizer_equals_the_translator(trained):
         expected = y.add(1).mul(127.5).round().byte().permute(0, 2, 3, 1)
         got = Colorizer(translator)(frame)
     assert (got.int() - expected.int()).abs().max() <= 1
+
+
+def test_int8_keeps_the_contract_and_nearly_the_picture(trained, tmp_path):
+    """With symmetric int8 inside, PSNR stays far above what a broken graph would give."""
+    rng = np.random.default_rng(0)
+    coarse = rng.integers(0, 256, (3, 8, 10), np.uint8)
+    frames = [cv2.resize(c, (80, 64), interpolation=cv2.INTER_CUBIC) for c in coarse]
+    metadata = export(trained, tmp_path / 'int8.onnx', calibration=frames)
+    export(trained, tmp_path / 'fp32.onnx')
+    assert metadata['precision'] == 'int8'
+    quantized, exact = (
+        session(tmp_path / name).run(None, {'thermal': frames[0][None, None]})[0]
+        for name in ('int8.onnx', 'fp32.onnx')
+    )
+    assert quantized.dtype == np.uint8
+    assert quantized.shape == exact.shape
+    assert not np.array_equal(quantized, exact)
+    assert psnr([quantized], [exact]) > 25
+    assert metadata['psnr_to_fp32'] > 25
+    operators = {node.op_type for node in onnx.load(tmp_path / 'int8.onnx').graph.node}
+    assert 'QuantizeLinear' in operators
+
+
+def test_psnr_by_hand():
+    """A constant error of 5: 20 · log10(255 / 5) = 34.15 dB."""
+    black = np.zeros((4, 4), np.uint8)
+    assert psnr([black], [black + 5]) == pytest.approx(34.1514, abs=1e-3)
 
 
 def test_command_line(trained, recipe, tmp_path, capsys):

@@ -1,0 +1,75 @@
+"""Quantise the inner convolutions of an exported generator to int8 (QDQ, symmetric).
+
+OpenVINO and TensorRT run such a file in int8; elsewhere it still runs, only not faster. The first
+and the last convolution stay as they are: they see and make the picture itself, and cost little.
+"""
+
+from collections.abc import Iterator
+from collections.abc import Sequence
+from pathlib import Path
+import tempfile
+
+import numpy as np
+import onnx
+from onnxruntime.quantization import CalibrationDataReader
+from onnxruntime.quantization import QuantFormat
+from onnxruntime.quantization import quantize_static
+from onnxruntime.quantization import QuantType
+
+MOST_FRAMES = 32
+"""More calibration frames take memory and change nothing that can be seen."""
+
+
+class _Frames(CalibrationDataReader):  # type: ignore[misc]
+    """Hand thermal frames, uint8 [H, W], to the calibration one by one."""
+
+    def __init__(self, frames: Sequence[np.ndarray]) -> None:
+        self._frames: Iterator[np.ndarray] = iter(frames)
+
+    def get_next(self) -> dict[str, np.ndarray] | None:
+        frame = next(self._frames, None)
+        return None if frame is None else {'thermal': frame[None, None]}
+
+
+def quantize(model: onnx.ModelProto, frames: Sequence[np.ndarray]) -> onnx.ModelProto:
+    """Quantise weights per channel and activations per tensor, both symmetric int8.
+
+    Args:
+        model: A generator with the contract (input `thermal`).
+        frames: Thermal frames, uint8 [H, W], from which the ranges of activations are taken; at
+            most `MOST_FRAMES`, evenly chosen, are used.
+
+    Returns:
+        The quantised model, with the same inputs and outputs and no metadata.
+
+    Raises:
+        ValueError: There are no frames.
+    """
+    if not frames:
+        raise ValueError('calibration needs at least one thermal frame')
+    chosen = frames[:: -(-len(frames) // MOST_FRAMES)]
+    convolutions = [node.name for node in model.graph.node if node.op_type == 'Conv']
+    with tempfile.TemporaryDirectory() as folder:
+        source, target = Path(folder) / 'float.onnx', Path(folder) / 'int8.onnx'
+        onnx.save(model, source)
+        quantize_static(
+            source,
+            target,
+            _Frames(chosen),
+            quant_format=QuantFormat.QDQ,
+            activation_type=QuantType.QInt8,
+            weight_type=QuantType.QInt8,
+            per_channel=True,
+            op_types_to_quantize=['Conv'],
+            nodes_to_quantize=convolutions[1:-1],
+            extra_options={'ActivationSymmetric': True, 'WeightSymmetric': True},
+        )
+        quantized = onnx.load(target)
+    del quantized.metadata_props[:]
+    return quantized
+
+
+def psnr(a: Sequence[np.ndarray], b: Sequence[np.ndarray]) -> float:
+    """Return the peak signal-to-noise ratio between two lists of uint8 pictures, in dB."""
+    errors = [np.square(x.astype(float) - y).mean() for x, y in zip(a, b, strict=True)]
+    return float(10 * np.log10(255**2 / max(float(np.mean(errors)), 1e-9)))
