@@ -52,7 +52,7 @@ def generator_losses(
     }
     if made.colored_day is not None:
         losses['aligned'] = phase.aligned * aligned_loss(
-            made.colored_day, batch['day'], sigma=r.aligned_blur
+            made.colored_day, batch['day'], sigma=r.aligned_blur, chroma_weight=r.aligned_chroma
         )
     return losses
 

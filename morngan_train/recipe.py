@@ -104,6 +104,7 @@ class LossRecipe(_Section):
     sga_threshold: float = Field(default=0.8, description='0.8 for FLIR, 0.44 for KAIST')
     gradient_padding: Literal['replicate', 'zeros'] = 'replicate'
     monochrome: float = 1.0
+    aligned_chroma: float = Field(default=0.0, ge=0, description='colour part of the aligned term')
     aligned_blur: float = Field(
         default=1.0, ge=0, description='pixels, forgives imperfect registration'
     )

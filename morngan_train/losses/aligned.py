@@ -8,8 +8,11 @@ FLIR and KAIST have, pull it out. Registration is imperfect, so both sides are b
 import torch
 from torch.nn import functional as F
 
+from morngan_train.colorspace import luminance
 from morngan_train.colorspace import to_unit
 from morngan_train.losses.ssim import ssim
+
+CHROMA_BLUR = 4.0
 
 
 def gaussian_blur(x: torch.Tensor, sigma: float) -> torch.Tensor:
@@ -25,16 +28,30 @@ def gaussian_blur(x: torch.Tensor, sigma: float) -> torch.Tensor:
     return F.conv2d(x, kernel[:, :, :, None], groups=x.shape[1])
 
 
+def chroma(image: torch.Tensor) -> torch.Tensor:
+    """Return what is left of a picture without its luminance: x − gray(x), same shape."""
+    return image - luminance(image)
+
+
 def aligned_loss(
-    fake: torch.Tensor, target: torch.Tensor, *, sigma: float = 1.0, ssim_weight: float = 1.0
+    fake: torch.Tensor,
+    target: torch.Tensor,
+    *,
+    sigma: float = 1.0,
+    ssim_weight: float = 1.0,
+    chroma_weight: float = 0.0,
 ) -> torch.Tensor:
-    """Return |b(fake) − b(target)| + ssim_weight · (1 − SSIM), b a blur that forgives shifts.
+    """Return |b(f) − b(t)| + w_s · (1 − SSIM(b(f), b(t))) + w_c · |c(b'(f)) − c(b'(t))|.
+
+    b is a blur that forgives small shifts; c is `chroma` and b' a blur four times as wide: colour
+    needs no sharp borders, and without a term of its own it drowns in the structure of the picture.
 
     Args:
-        fake: G_BA(day thermal), [N, 3, H, W] in [-1, 1].
-        target: The registered day colour picture, same shape and range.
-        sigma: Blur in pixels.
-        ssim_weight: Of the SSIM part (window 11, on [0, 1]).
+        fake: f = G_BA(day thermal), [N, 3, H, W] in [-1, 1].
+        target: t, the registered day colour picture, same shape and range.
+        sigma: Blur b in pixels.
+        ssim_weight: w_s of the SSIM part (window 11, on [0, 1]).
+        chroma_weight: w_c of the colour part.
 
     Returns:
         Scalar, at least 0.
@@ -43,4 +60,7 @@ def aligned_loss(
     loss = F.l1_loss(x, y)
     if ssim_weight:
         loss = loss + ssim_weight * (1 - ssim(to_unit(x), to_unit(y), 11))
+    if chroma_weight:
+        wide = gaussian_blur(chroma(fake) - chroma(target), CHROMA_BLUR * sigma)
+        loss = loss + chroma_weight * wide.abs().mean()
     return loss

@@ -155,3 +155,13 @@ def test_aligned_forgives_a_small_shift():
 def test_aligned_by_hand():
     a, b = torch.full((1, 3, 24, 24), 0.2), torch.full((1, 3, 24, 24), -0.1)
     assert aligned_loss(a, b, ssim_weight=0).item() == pytest.approx(0.3, rel=1e-4)
+
+
+def test_aligned_colour_by_hand():
+    """Grey against red of the same luminance: chroma is x − gray(x), averaged over channels."""
+    red = torch.full((1, 3, 40, 40), -1.0)
+    red[:, 0] = 1.0  # gray = 0.299 − 0.587 − 0.114 = −0.402
+    grey = torch.full((1, 3, 40, 40), -0.402)
+    expected = (1.402 + 0.598 + 0.598) / 3
+    both = aligned_loss(red, grey, ssim_weight=0, chroma_weight=2)
+    assert both.item() == pytest.approx(3 * expected, rel=1e-4)
