@@ -36,9 +36,17 @@ from morngan_train.system import Discriminators
 from morngan_train.system import Generators
 from morngan_train.system import MovingAverage
 
+STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
 
 class NonFiniteLossError(Exception):
     """A loss became NaN or infinite; the message names it."""
+
+
+def _leave_signals_to_the_loop(_worker: int) -> None:
+    """Let Ctrl-C, which every process of a terminal gets, end the run in the main process."""
+    for number in STOP_SIGNALS:
+        signal.signal(number, signal.SIG_IGN)
 
 
 class Trainer:
@@ -129,6 +137,8 @@ class Trainer:
             True if the schedule was finished; False if the run was interrupted, after a checkpoint
             from which `resume` goes on exactly.
         """
+        self.out.mkdir(parents=True, exist_ok=True)
+        (self.out / 'recipe.json').write_text(self.recipe.model_dump_json(indent=2))
         with self._stop_on_signals(), self._progress() as progress:
             task = progress.add_task('', total=self.epochs * self.steps, completed=self.step)
             while self.step < self.epochs * self.steps and not self._stop:
@@ -177,6 +187,7 @@ class Trainer:
             # Its own generator: a loader draws a seed for its workers, and drawing it from the
             # global one would make a run that was resumed within an epoch differ.
             generator=torch.Generator(),
+            worker_init_fn=_leave_signals_to_the_loop,
         )
         for batch in loader:
             yield self.fabric.to_device(batch)
@@ -200,7 +211,6 @@ class Trainer:
         )
 
     def _log(self, epoch: int, phase: Phase, means: dict[str, float]) -> None:
-        self.out.mkdir(parents=True, exist_ok=True)
         with (self.out / 'log.jsonl').open('a') as log:
             record = {
                 'epoch': epoch,
@@ -215,7 +225,7 @@ class Trainer:
         def stop(_signal: int, _frame: FrameType | None) -> None:
             self._stop = True
 
-        before = {s: signal.signal(s, stop) for s in (signal.SIGINT, signal.SIGTERM)}
+        before = {s: signal.signal(s, stop) for s in STOP_SIGNALS}
         try:
             yield
         finally:

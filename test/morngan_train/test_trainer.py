@@ -62,6 +62,7 @@ def test_a_run_trains_everything_and_leaves_its_files(recipe, data, tmp_path):
         ), part
     out = tmp_path / 'run'
     assert {p.name for p in out.iterdir()} == {
+        'recipe.json',
         'last.pt',
         'epoch_001.pt',
         'epoch_002.pt',
