@@ -51,10 +51,16 @@ def generator_losses(
         'monochrome': r.monochrome * monochrome_loss(made.fake_night),
     }
     if made.colored_day is not None:
-        losses['aligned'] = phase.aligned * aligned_loss(
-            made.colored_day, batch['day'], sigma=r.aligned_blur, chroma_weight=r.aligned_chroma
-        )
+        losses |= pair_losses(batch, made.colored_day, recipe, phase)
     return losses
+
+
+def pair_losses(batch: Sample, colored: torch.Tensor, recipe: LossRecipe, phase: Phase) -> Losses:
+    """Return the weighted loss of registered day pairs; `colored` is G_BA(day thermal)."""
+    loss = aligned_loss(
+        colored, batch['day'], sigma=recipe.aligned_blur, chroma_weight=recipe.aligned_chroma
+    )
+    return {'aligned': phase.aligned * loss}
 
 
 def _cycle(again: torch.Tensor, real: torch.Tensor, r: LossRecipe, phase: Phase) -> torch.Tensor:

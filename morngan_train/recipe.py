@@ -9,6 +9,7 @@ from typing import Literal
 from pydantic import BaseModel
 from pydantic import ConfigDict
 from pydantic import Field
+from pydantic import model_validator
 from pydantic import ValidationError
 import yaml
 
@@ -119,7 +120,16 @@ class Phase(_Section):
     aligned: float = Field(
         default=0.0, ge=0, description='weight of the registered day pairs; 0 is off'
     )
-    lr_factor: float = Field(default=1.0, gt=0, le=1)
+    unpaired: bool = Field(
+        default=True, description='false: only the aligned pairs, a warm start at a tenth the cost'
+    )
+    lr_factor: float = Field(default=1.0, gt=0, le=10)
+
+    @model_validator(mode='after')
+    def _has_something_to_do(self) -> 'Phase':
+        if not self.unpaired and self.aligned == 0:
+            raise ValueError('a phase that is not unpaired needs a weight for aligned')
+        return self
 
 
 class Recipe(_Section):

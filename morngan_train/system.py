@@ -40,6 +40,10 @@ class Generators(nn.Module):
         """G_BA = D'_A ∘ E_B, sharing weights with this system: what is deployed."""
         return Translator(self.b.encoder, self.a.decoder)
 
+    def color(self, thermal: torch.Tensor) -> torch.Tensor:
+        """Translate thermal to day colour, G_BA: [N, 3, S, S] in [-1, 1] to the same."""
+        return self.a.decoder(self.b.encoder(thermal))
+
     def forward(
         self, day: torch.Tensor, night: torch.Tensor, day_thermal: torch.Tensor | None
     ) -> Translations:
@@ -50,13 +54,13 @@ class Generators(nn.Module):
         """
         n = len(day)
         sources = [night] if day_thermal is None else [night, day_thermal]
-        from_thermal = self.a.decoder(self.b.encoder(torch.cat(sources)))
+        from_thermal = self.color(torch.cat(sources))
         fake_day = from_thermal[:n]
         fake_night = self.b.decoder(self.a.encoder(day))
         return Translations(
             fake_day=fake_day,
             fake_night=fake_night,
-            again_day=self.a.decoder(self.b.encoder(fake_night)),
+            again_day=self.color(fake_night),
             again_night=self.b.decoder(self.a.encoder(fake_day)),
             colored_day=None if day_thermal is None else from_thermal[n:],
         )

@@ -27,6 +27,7 @@ from morngan_train.image_pool import ImagePool
 from morngan_train.losses.adversarial import discriminator_loss
 from morngan_train.objective import generator_losses
 from morngan_train.objective import Losses
+from morngan_train.objective import pair_losses
 from morngan_train.phases import phase_at
 from morngan_train.phases import total_epochs
 from morngan_train.preview import save_preview
@@ -84,6 +85,7 @@ class Trainer:
         self.generators, self.optimizer_g = self.fabric.setup(
             generators, torch.optim.Adam(generators.parameters(), lr=lr, betas=betas)
         )
+        self.generators.mark_forward_method('color')
         self.discriminators, self.optimizer_d = self.fabric.setup(
             discriminators, torch.optim.Adam(discriminators.parameters(), lr=lr, betas=betas)
         )
@@ -92,7 +94,16 @@ class Trainer:
     # One step ----------------------------------------------------------------------------------
 
     def train_step(self, batch: Sample, phase: Phase) -> dict[str, float]:
-        """Optimise generators, then discriminators, on one batch; return the losses."""
+        """Optimise on one batch by the rules of the phase; return the losses."""
+        losses = (
+            self._unpaired_step(batch, phase) if phase.unpaired else self._pair_step(batch, phase)
+        )
+        self.average.update(self.generators.module, self.step)
+        self.step += 1
+        return {name: float(value.detach()) for name, value in losses.items()}
+
+    def _unpaired_step(self, batch: Sample, phase: Phase) -> Losses:
+        """Optimise generators, then discriminators."""
         day, night = batch['day'], batch['night']
         real = self.discriminators(day, night)
 
@@ -103,7 +114,6 @@ class Trainer:
         self.discriminators.requires_grad_(True)
         losses = generator_losses(batch, made, real, fake, self.recipe.losses, phase)
         self._descend(self.optimizer_g, losses)
-        self.average.update(self.generators.module, self.step)
 
         pooled = self.discriminators(
             self.pools['a'](made.fake_day), self.pools['b'](made.fake_night)
@@ -113,8 +123,14 @@ class Trainer:
             for name, r, f in zip('ab', real, pooled, strict=True)
         }
         self._descend(self.optimizer_d, d_losses)
-        self.step += 1
-        return {name: float(value.detach()) for name, value in (losses | d_losses).items()}
+        return losses | d_losses
+
+    def _pair_step(self, batch: Sample, phase: Phase) -> Losses:
+        """Optimise G_BA on a registered day pair alone."""
+        colored = self.generators.color(batch['day_thermal'])
+        losses = pair_losses(batch, colored, self.recipe.losses, phase)
+        self._descend(self.optimizer_g, losses)
+        return losses
 
     def _descend(self, optimizer: torch.optim.Optimizer, losses: Losses) -> None:
         total = torch.stack(list(losses.values())).sum()

@@ -36,6 +36,7 @@ def test_defaults_are_the_papers():
         ({'phases': [{'name': '0', 'epochs': 1, 'sim': 1}]}, "did you mean 'ssim'"),
         ({'data': {'crop': 30}}, 'data.crop'),
         ({'phases': []}, 'phases'),
+        ({'phases': [{'name': 'p', 'epochs': 1, 'unpaired': False}]}, 'needs a weight for aligned'),
     ],
 )
 def test_mistakes_are_named(change, message):

@@ -9,6 +9,7 @@ import torch
 
 from morngan_train import checkpoint
 from morngan_train import trainer as trainer_module
+from morngan_train.recipe import Phase
 from morngan_train.trainer import NonFiniteLossError
 from morngan_train.trainer import Trainer
 
@@ -146,3 +147,14 @@ def test_batches_of_two(recipe, data, tmp_path):
     )
     run = make(two, data, tmp_path / 'run')
     assert run.fit()
+
+
+def test_a_phase_of_pairs_moves_only_the_deployed_direction(recipe, data, tmp_path):
+    """Without unpaired terms, G_AB and the discriminators rest."""
+    pairs = Phase(name='pairs', epochs=1, unpaired=False, aligned=1.0)
+    run = make(recipe.model_copy(update={'phases': [pairs]}), data, tmp_path / 'run')
+    before = {name: value.clone() for name, value in weights(run).items()}
+    assert run.fit()
+    moved = {name for name, value in weights(run).items() if not torch.equal(value, before[name])}
+    assert moved
+    assert all(name.startswith(('g.b.encoder', 'g.a.decoder', 'ema')) for name in moved)
