@@ -56,11 +56,11 @@ def generator_losses(
 
 
 def pair_losses(batch: Sample, colored: torch.Tensor, recipe: LossRecipe, phase: Phase) -> Losses:
-    """Return the weighted loss of registered day pairs; `colored` is G_BA(day thermal)."""
+    """Return the weighted losses of registered day pairs; `colored` is G_BA(day thermal)."""
     loss = aligned_loss(
         colored, batch['day'], sigma=recipe.aligned_blur, chroma_weight=recipe.aligned_chroma
     )
-    return {'aligned': phase.aligned * loss}
+    return {'aligned': phase.aligned * loss, 'tv_pairs': recipe.tv * total_variation(colored)}
 
 
 def _cycle(again: torch.Tensor, real: torch.Tensor, r: LossRecipe, phase: Phase) -> torch.Tensor:

@@ -2,7 +2,7 @@
 
 This is no part of the paper, whose method is unpaired. On little data an unpaired translator stays
 at the polarity of the thermal picture (black sky, white people); some registered day pairs, which
-FLIR and KAIST have, pull it out. Registration is imperfect, so both sides are blurred.
+FLIR and KAIST have, pull it out. Registration is imperfect, so structure is compared blurred.
 """
 
 import torch
@@ -41,10 +41,11 @@ def aligned_loss(
     ssim_weight: float = 1.0,
     chroma_weight: float = 0.0,
 ) -> torch.Tensor:
-    """Return |b(f) − b(t)| + w_s · (1 − SSIM(b(f), b(t))) + w_c · |c(b'(f)) − c(b'(t))|.
+    """Return |f − t| + w_s · (1 − SSIM(b(f), b(t))) + w_c · |b'(c(f) − c(t))|.
 
     b is a blur that forgives small shifts; c is `chroma` and b' a blur four times as wide: colour
     needs no sharp borders, and without a term of its own it drowns in the structure of the picture.
+    The first term is not blurred: a blur cannot see the checkerboards of pixel shuffling.
 
     Args:
         fake: f = G_BA(day thermal), [N, 3, H, W] in [-1, 1].
@@ -56,9 +57,9 @@ def aligned_loss(
     Returns:
         Scalar, at least 0.
     """
-    x, y = gaussian_blur(fake, sigma), gaussian_blur(target, sigma)
-    loss = F.l1_loss(x, y)
+    loss = F.l1_loss(fake, target)
     if ssim_weight:
+        x, y = gaussian_blur(fake, sigma), gaussian_blur(target, sigma)
         loss = loss + ssim_weight * (1 - ssim(to_unit(x), to_unit(y), 11))
     if chroma_weight:
         wide = gaussian_blur(chroma(fake) - chroma(target), CHROMA_BLUR * sigma)

@@ -47,8 +47,9 @@ def _downsample(c_in: int, c_out: int) -> list[nn.Module]:
 
 
 def _group_norm(channels: int) -> nn.GroupNorm:
-    """GroupNorm with the paper's 32 groups, or the most that divide a compact width."""
-    groups = next(g for g in range(NORM_GROUPS, 0, -1) if channels % g == 0)
+    """Return GroupNorm with the paper's 32 groups; a compact width keeps two channels a group."""
+    most = max(1, min(NORM_GROUPS, channels // 2))
+    groups = next(g for g in range(most, 0, -1) if channels % g == 0)
     return nn.GroupNorm(groups, channels)
 
 

@@ -1,0 +1,336 @@
+"""The node `colorizer`: thermal images in, daytime colour images and detections out.
+
+The executor thread only takes in messages; one worker thread turns the newest frame into results.
+The node creates all topics at its start and never destroys one: in the states in which it rests,
+it lets frames pass by.
+"""
+
+from collections.abc import Callable
+from collections.abc import Sequence
+from concurrent.futures import Future as Loading
+from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import wait
+import os
+import signal
+import sys
+from time import perf_counter
+from typing import Any
+
+from diagnostic_msgs.msg import DiagnosticArray
+from rcl_interfaces.msg import SetParametersResult
+import rclpy
+from rclpy.callback_groups import ReentrantCallbackGroup
+from rclpy.clock import Clock
+from rclpy.clock import ClockType
+from rclpy.exceptions import ParameterException
+from rclpy.executors import ExternalShutdownException
+from rclpy.executors import SingleThreadedExecutor
+from rclpy.lifecycle import LifecycleNode
+from rclpy.lifecycle import LifecycleState
+from rclpy.lifecycle import TransitionCallbackReturn
+from rclpy.parameter import Parameter
+from rclpy.qos_overriding_options import QoSOverridingOptions
+from rclpy.task import Future
+from sensor_msgs.msg import CameraInfo
+from sensor_msgs.msg import CompressedImage
+from sensor_msgs.msg import Image
+from std_srvs.srv import SetBool
+from std_srvs.srv import Trigger
+
+from morngan_ros import diagnostics
+from morngan_ros.errors import MornganError
+from morngan_ros.health import Health
+from morngan_ros.outputs import Outputs
+from morngan_ros.parameters import Settings
+from morngan_ros.parameters import Takes
+from morngan_ros.parameters import takes
+from morngan_ros.pipeline import Pipeline
+from morngan_ros.worker import Worker
+
+# Seconds that a frame under work may take to finish at the end.
+_PATIENCE = 1.0
+
+
+class ColorizeNode(LifecycleNode):
+    """A lifecycle node around a `Pipeline`.
+
+    Raises:
+        ParameterException: A parameter given at the start has a wrong type or range.
+        ValueError: A parameter given at the start makes no sense.
+    """
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__('colorizer', **kwargs)
+        self._settings = Settings.declare(self)
+        self._state = 'unconfigured'
+        self._enabled = True
+        self._problem = ''
+        self._last_input: float | None = None
+        self._next_due = 0.0
+        self._loader = ThreadPoolExecutor(1, 'loader')
+        self._loading: Loading[Pipeline] | None = None
+        self._health = Health()
+        self._outputs = Outputs(self, self._settings.output_qos())
+        self._tune_outputs()
+        self._worker = Worker(self._outputs, self._health, self.get_logger())
+        self._open_inputs()
+        self._diagnostics = self.create_publisher(DiagnosticArray, '/diagnostics', 10)
+        # Diagnostics go on when a simulated clock stands still or jumps.
+        steady = Clock(clock_type=ClockType.STEADY_TIME)
+        self.create_timer(1.0, self._publish_diagnostics, clock=steady)
+        self.add_on_set_parameters_callback(self._on_parameters)
+
+    def _open_inputs(self) -> None:
+        if self._settings.image_transport == 'compressed':
+            # The name follows a remap of image_raw, as with image_transport in C++.
+            topic = f'{self.resolve_topic_name("image_raw")}/compressed'
+            self._subscribe(CompressedImage, topic, self._on_image)
+        else:
+            self._subscribe(Image, 'image_raw', self._on_image)
+        self._subscribe(CameraInfo, 'camera_info', self._on_camera_info)
+        self.create_service(SetBool, '~/set_enabled', self._on_set_enabled)
+        # In a group of its own: while it waits for the models, frames go on.
+        aside = ReentrantCallbackGroup()
+        self.create_service(Trigger, '~/reload_model', self._on_reload_model, callback_group=aside)
+
+    def _subscribe(self, kind: type, topic: str, callback: Callable[[Any], None]) -> None:
+        overrides = QoSOverridingOptions.with_default_policies()
+        qos = self._settings.input_qos()
+        self.create_subscription(kind, topic, callback, qos, qos_overriding_options=overrides)
+
+    # Lifecycle
+
+    def start(self) -> None:
+        """Configure and activate, if the parameter `autostart` says so."""
+        if not self._settings.autostart:
+            self.get_logger().info('autostart is false: waiting for a configure transition')
+        elif self.trigger_configure() == TransitionCallbackReturn.SUCCESS:
+            self.trigger_activate()
+
+    def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Load the models and run them once; without them the node stays unconfigured."""
+        loading = self._load()
+        # In a thread of its own and with an eye on the context, so that a signal ends the wait.
+        while not wait([loading], timeout=0.1).done:
+            if not self.context.ok():
+                return TransitionCallbackReturn.FAILURE
+        try:
+            self._adopt(loading.result())
+        except Exception as error:
+            self._problem = _reason(error)
+            self.get_logger().error(f'not configured: {self._problem}')
+            return TransitionCallbackReturn.FAILURE
+        self._enter('inactive')
+        return TransitionCallbackReturn.SUCCESS
+
+    def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Let frames in."""
+        self._enter('active')
+        return TransitionCallbackReturn.SUCCESS
+
+    def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Let frames pass by; the models stay in memory."""
+        self._enter('inactive')
+        return TransitionCallbackReturn.SUCCESS
+
+    def on_cleanup(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Free the models."""
+        self._enter('unconfigured')
+        self._worker.pipeline = None
+        return TransitionCallbackReturn.SUCCESS
+
+    def on_shutdown(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Free the models for good."""
+        self._enter('finalized')
+        self._worker.pipeline = None
+        return TransitionCallbackReturn.SUCCESS
+
+    def _enter(self, state: str) -> None:
+        self._state = state
+        self._worker.open = state == 'active' and self._enabled
+
+    def _is_configured(self) -> bool:
+        return self._state in ('inactive', 'active')
+
+    def stop(self) -> bool:
+        """End the threads; False if one is inside a model, where nothing can interrupt it."""
+        self._loader.shutdown(wait=False)
+        loaded = self._loading is None or self._loading.done()
+        return self._worker.stop(_PATIENCE) and loaded
+
+    # Models
+
+    def _load(self) -> 'Loading[Pipeline]':
+        self._loading = self._loader.submit(self._settings.load)
+        return self._loading
+
+    def _adopt(self, pipeline: Pipeline) -> None:
+        """Take models for the next frame on."""
+        self._settings.tune_detector(pipeline)  # may have changed while the models were loaded
+        self._worker.pipeline = pipeline
+        self._problem = ''
+        generator = pipeline.generator
+        self.get_logger().info(
+            f'generator {generator.name} runs on {generator.provider} '
+            f'({generator.engine.precision}), detections are '
+            f'{"on" if pipeline.detector else "off: set the parameter detector"}'
+        )
+
+    async def _on_reload_model(
+        self, request: Trigger.Request, response: Trigger.Response
+    ) -> Trigger.Response:
+        """Load beside the running models: frames go on meanwhile."""
+        if not self._is_configured():
+            response.message = 'nothing to reload: configure the node first'
+            return response
+        if self._loading is not None and not self._loading.done():
+            response.message = 'a reload is under way'
+            return response
+        loading = await self._until_done(self._load())
+        try:
+            pipeline = loading.result()
+            if not self._is_configured():
+                response.message = 'the node was cleaned up meanwhile'
+                return response
+            self._adopt(pipeline)
+        except Exception as error:
+            response.message = f'the old model stays: {_reason(error)}'
+            self.get_logger().error(response.message)
+            return response
+        response.success = True
+        response.message = f'{pipeline.generator.name} is in use'
+        return response
+
+    async def _until_done(self, loading: 'Loading[Pipeline]') -> 'Loading[Pipeline]':
+        done: Future = Future(executor=self.executor)
+
+        def resume(loading: 'Loading[Pipeline]') -> None:
+            done.set_result(loading)
+            if self.executor is not None:
+                self.executor.wake()
+
+        loading.add_done_callback(resume)
+        await done
+        return loading
+
+    # Parameters and enabling
+
+    def _on_parameters(self, parameters: list[Parameter]) -> SetParametersResult:
+        """Check values together, then let those take effect that can at once."""
+        pipeline = self._worker.pipeline
+        try:
+            settings = self._settings.changed(parameters)
+            if pipeline is not None:
+                settings.tune_detector(pipeline)
+                if any(p.name.startswith('exposure_') for p in parameters):
+                    settings.tune_exposure(pipeline)
+        except (ValueError, MornganError) as error:
+            return SetParametersResult(successful=False, reason=str(error))
+        self._settings = settings
+        self._tune_outputs()
+        later = [p.name for p in parameters if takes(p.name) is Takes.RELOAD]
+        if later and pipeline is not None:
+            self.get_logger().info(f'call ~/reload_model to use the new {", ".join(later)}')
+        return SetParametersResult(successful=True)
+
+    def _tune_outputs(self) -> None:
+        self._outputs.encoding = self._settings.output_encoding
+        self._outputs.jpeg_quality = self._settings.jpeg_quality
+
+    def _on_set_enabled(
+        self, request: SetBool.Request, response: SetBool.Response
+    ) -> SetBool.Response:
+        self._enabled = request.data
+        self._enter(self._state)
+        response.success = True
+        response.message = 'passing frames' if self._enabled else 'resting'
+        return response
+
+    # Messages
+
+    def _on_camera_info(self, message: CameraInfo) -> None:
+        self._outputs.camera_info = message
+
+    def _on_image(self, message: Image | CompressedImage) -> None:
+        self._last_input = perf_counter()
+        self._health.tick('input')
+        self._health.count('received')
+        if not self._worker.open:
+            return
+        if self._is_due(self._last_input):
+            self._worker.put(message)
+        else:
+            self._health.count('rate limited')
+
+    def _is_due(self, now: float) -> bool:
+        """Keep to `max_rate` on average, whatever the rate of the camera."""
+        if self._settings.max_rate <= 0:
+            return True
+        if now < self._next_due:
+            return False
+        self._next_due = max(now, self._next_due + 1 / self._settings.max_rate)
+        return True
+
+    def _publish_diagnostics(self) -> None:
+        pipeline = self._worker.pipeline
+        state = diagnostics.State(
+            lifecycle=self._state,
+            problem=self._problem,
+            enabled=self._enabled,
+            input_age=None if self._last_input is None else perf_counter() - self._last_input,
+            stale_after=self._settings.stale_after,
+            facts={} if pipeline is None else _facts(pipeline),
+        )
+        message = DiagnosticArray()
+        message.header.stamp = self.get_clock().now().to_msg()
+        name = self.get_fully_qualified_name().lstrip('/')
+        message.status = diagnostics.statuses(name, state, self._health.snapshot())
+        self._diagnostics.publish(message)
+
+
+def _facts(pipeline: Pipeline) -> dict[str, str]:
+    generator = pipeline.generator
+    return {
+        'model': generator.name,
+        'model sha256': generator.sha256,
+        'provider': generator.provider,
+        'precision': generator.engine.precision,
+        'detector': pipeline.detector.provider if pipeline.detector else 'off',
+    }
+
+
+def _reason(error: Exception) -> str:
+    """Return the message that was written for people, or all there is."""
+    return str(error) if isinstance(error, MornganError) else repr(error)
+
+
+def main(args: Sequence[str] | None = None) -> int:
+    """Run the node until SIGINT or SIGTERM.
+
+    Returns:
+        Exit code: 0 after a signal, 1 if a parameter given at the start is of no use.
+    """
+    rclpy.init(args=None if args is None else list(args))
+    node = None
+    try:
+        node = ColorizeNode()
+        executor = SingleThreadedExecutor()
+        executor.add_node(node)
+        node.start()
+        executor.spin()
+    except (ParameterException, ValueError) as error:
+        print(f'error: {error}', file=sys.stderr)
+        return 1
+    except (KeyboardInterrupt, ExternalShutdownException):
+        pass
+    # Launch and the terminal both signal: the second signal must not disturb the end.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
+    if node is not None and not node.stop():
+        sys.stderr.flush()
+        os._exit(0)
+    return 0
+
+
+if __name__ == '__main__':
+    sys.exit(main())

@@ -1,0 +1,99 @@
+"""Count, time and rate what the node does, over a sliding window."""
+
+from collections import Counter
+from collections import defaultdict
+from collections import deque
+from threading import Lock
+from time import monotonic
+from typing import TypedDict
+
+import numpy as np
+
+_QUANTILES = {'p50': 0.5, 'p95': 0.95, 'p99': 0.99}
+# A bound on memory, whatever the rate; at 30 frames a second it holds more than two minutes.
+_MOST_SAMPLES = 4096
+
+
+class Snapshot(TypedDict):
+    """The state of health at one moment; plain numbers only."""
+
+    counts: dict[str, int]
+    rates: dict[str, float]
+    stages: dict[str, dict[str, float]]
+
+
+class Health:
+    """Counters since the start, rates and latency quantiles of the last seconds. Thread-safe.
+
+    Times are in seconds of the monotonic clock; `now` is that clock's time unless it is given.
+    """
+
+    def __init__(self, window: float = 10.0) -> None:
+        """Set how many seconds rates and quantiles look back."""
+        if window <= 0:
+            raise ValueError(f'window must be positive, got {window}')
+        self._window = window
+        self._lock = Lock()
+        self._counts: Counter[str] = Counter()
+        self._ticks: dict[str, deque[float]] = defaultdict(_samples)
+        self._seconds: dict[str, deque[tuple[float, float]]] = defaultdict(_timed_samples)
+
+    def count(self, name: str, by: int = 1) -> None:
+        """Add to the counter of a cause, for instance a kind of bad frame."""
+        with self._lock:
+            self._counts[name] += by
+
+    def tick(self, name: str, now: float | None = None) -> None:
+        """Note that something regular happened at `now`."""
+        with self._lock:
+            self._ticks[name].append(_time(now))
+
+    def observe(self, stage: str, seconds: float, now: float | None = None) -> None:
+        """Note how long a stage took that ended at `now`."""
+        with self._lock:
+            self._seconds[stage].append((_time(now), seconds))
+
+    def snapshot(self, now: float | None = None) -> Snapshot:
+        """Sum up.
+
+        Returns:
+            `counts` by name; `rates` in events a second; `stages` with p50, p95, p99 and max in
+            seconds. A rate or stage without an event in the window stays, as 0 or left out.
+        """
+        since = _time(now) - self._window
+        with self._lock:
+            counts = dict(self._counts)
+            ticks = {name: [t for t in times if t > since] for name, times in self._ticks.items()}
+            seconds = {
+                stage: [s for t, s in samples if t > since]
+                for stage, samples in self._seconds.items()
+            }
+        return {
+            'counts': counts,
+            'rates': {name: _rate(times) for name, times in ticks.items()},
+            'stages': {stage: _summary(values) for stage, values in seconds.items() if values},
+        }
+
+
+def _time(now: float | None) -> float:
+    return monotonic() if now is None else now
+
+
+def _samples() -> deque[float]:
+    return deque(maxlen=_MOST_SAMPLES)
+
+
+def _timed_samples() -> deque[tuple[float, float]]:
+    return deque(maxlen=_MOST_SAMPLES)
+
+
+def _rate(times: list[float]) -> float:
+    """Intervals over the time they took: right from the second event on."""
+    if len(times) < 2 or times[-1] <= times[0]:
+        return 0.0
+    return (len(times) - 1) / (times[-1] - times[0])
+
+
+def _summary(values: list[float]) -> dict[str, float]:
+    levels = np.quantile(values, list(_QUANTILES.values()))
+    return {**dict(zip(_QUANTILES, map(float, levels), strict=True)), 'max': max(values)}

@@ -1,0 +1,138 @@
+"""numpy <-> sensor_msgs and vision_msgs, with one copy out and none in."""
+
+from array import array
+from collections.abc import Sequence
+import copy
+import sys
+
+import cv2
+from geometry_msgs.msg import PoseWithCovariance
+import numpy as np
+from sensor_msgs.msg import CameraInfo
+from sensor_msgs.msg import CompressedImage
+from sensor_msgs.msg import Image
+from std_msgs.msg import Header
+from vision_msgs.msg import BoundingBox2D
+from vision_msgs.msg import Detection2D
+from vision_msgs.msg import Detection2DArray
+from vision_msgs.msg import ObjectHypothesis
+from vision_msgs.msg import ObjectHypothesisWithPose
+
+from morngan_ros.detector import Detection
+from morngan_ros.errors import FrameError
+from morngan_ros.image_codec import decode_compressed
+from morngan_ros.image_codec import decode_image
+
+
+def to_thermal(msg: Image) -> np.ndarray:
+    """Read an image message as thermal counts.
+
+    Data longer than `step * height` is allowed, as cv_bridge and rviz do; the rest is ignored.
+
+    Returns:
+        uint8 or uint16 [H, W] in native byte order; a view of the message where it can be.
+
+    Raises:
+        FrameError: The encoding is unknown, or size, step and data do not fit together.
+    """
+    return decode_image(msg.encoding, msg.height, msg.width, msg.step, msg.is_bigendian, msg.data)
+
+
+def compressed_to_thermal(msg: CompressedImage) -> np.ndarray:
+    """Decode a PNG (8 or 16 bits) or JPEG message.
+
+    Returns:
+        uint8 or uint16 [H, W].
+
+    Raises:
+        FrameError: The data is no complete picture, too large, or of another depth.
+    """
+    return decode_compressed(msg.data, msg.format)
+
+
+def to_image(pixels: np.ndarray, header: Header, encoding: str) -> Image:
+    """Pack an array as it is.
+
+    Args:
+        pixels: uint8 or uint16, [H, W] or [H, W, C], in the channel order of `encoding`.
+        header: Goes into the message unchanged.
+        encoding: A name of sensor_msgs/image_encodings.h that fits `pixels`.
+    """
+    packed = np.ascontiguousarray(pixels)
+    data = array('B')
+    # The only quick way into a message: bytes or an ndarray are checked value by value.
+    data.frombytes(packed.reshape(-1).view(np.uint8).data)
+    return Image(
+        header=header,
+        height=packed.shape[0],
+        width=packed.shape[1],
+        encoding=encoding,
+        is_bigendian=sys.byteorder == 'big',
+        step=packed.strides[0],
+        data=data,
+    )
+
+
+def to_color_image(rgb: np.ndarray, header: Header, encoding: str) -> Image:
+    """Pack a colour picture, uint8 [H, W, 3] RGB, as 'rgb8' or 'bgr8'."""
+    if encoding == 'bgr8':
+        rgb = cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR)
+    return to_image(rgb, header, encoding)
+
+
+def to_compressed(rgb: np.ndarray, header: Header, quality: int) -> CompressedImage:
+    """Pack a colour picture, uint8 [H, W, 3] RGB, as JPEG of quality 1 to 100.
+
+    Raises:
+        FrameError: JPEG cannot hold a picture of this size.
+    """
+    bgr = cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR)
+    done, encoded = cv2.imencode('.jpg', bgr, [cv2.IMWRITE_JPEG_QUALITY, quality])
+    if not done:
+        raise FrameError(f'a picture of {rgb.shape[1]}x{rgb.shape[0]} does not fit into JPEG')
+    data = array('B')
+    data.frombytes(encoded.data)
+    # The wording of compressed_image_transport, which viewers parse.
+    return CompressedImage(header=header, format='rgb8; jpeg compressed bgr8', data=data)
+
+
+def to_detections(detections: Sequence[Detection], header: Header) -> Detection2DArray:
+    """Pack detections; none gives an empty array, which says that nobody is there."""
+    return Detection2DArray(
+        header=header, detections=[_to_detection(detection, header) for detection in detections]
+    )
+
+
+def _to_detection(detection: Detection, header: Header) -> Detection2D:
+    x1, y1, x2, y2 = (float(value) for value in detection.box)
+    box = BoundingBox2D(size_x=x2 - x1, size_y=y2 - y1)
+    box.center.position.x = (x1 + x2) / 2
+    box.center.position.y = (y1 + y2) / 2
+    hypothesis = ObjectHypothesis(class_id=detection.label, score=float(detection.score))
+    result = ObjectHypothesisWithPose(hypothesis=hypothesis, pose=PoseWithCovariance())
+    return Detection2D(header=header, results=[result], bbox=box)
+
+
+def scale_camera_info(info: CameraInfo, width: int, height: int) -> CameraInfo:
+    """Fit a calibration to an image of another size.
+
+    Args:
+        info: Not changed. A size of 0 in it means unknown: then only the size is filled in.
+        width: Columns of the image in pixels.
+        height: Rows of the image in pixels.
+
+    Returns:
+        A copy whose K, P and region of interest are scaled; distortion does not depend on size.
+    """
+    scaled = copy.deepcopy(info)
+    scaled.width, scaled.height = width, height
+    if not (info.width and info.height) or (info.width, info.height) == (width, height):
+        return scaled
+    x, y = width / info.width, height / info.height
+    scaled.k = info.k * np.repeat([x, y, 1.0], 3)
+    scaled.p = info.p * np.repeat([x, y, 1.0], 4)
+    scaled.roi.x_offset = round(info.roi.x_offset * x)
+    scaled.roi.width = round(info.roi.width * x)
+    scaled.roi.y_offset = round(info.roi.y_offset * y)
+    scaled.roi.height = round(info.roi.height * y)
+    return scaled

@@ -1,0 +1,101 @@
+"""The topics on which results leave the node: each costs nothing while nobody watches it."""
+
+from collections.abc import Collection
+import os
+
+import rclpy
+from rclpy.node import Node
+from rclpy.publisher import Publisher
+from rclpy.qos import QoSProfile
+from rclpy.qos_overriding_options import QoSOverridingOptions
+from sensor_msgs.msg import CameraInfo
+from sensor_msgs.msg import CompressedImage
+from sensor_msgs.msg import Image
+from std_msgs.msg import Header
+from vision_msgs.msg import Detection2DArray
+
+from morngan_ros import overlay
+from morngan_ros.fastdds import profile_variable
+from morngan_ros.messages import scale_camera_info
+from morngan_ros.messages import to_color_image
+from morngan_ros.messages import to_compressed
+from morngan_ros.messages import to_detections
+from morngan_ros.pipeline import Result
+
+# Fast DDS gives shared memory of this many bytes unless a profile says otherwise.
+_SMALL_SHARED_MEMORY = 512 * 1024
+
+
+class Outputs:
+    """The publishers of one node.
+
+    Attributes:
+        encoding: 'rgb8' or 'bgr8', of the colour image and the overlay.
+        jpeg_quality: 1 to 100.
+        camera_info: Calibration of the camera; None until one is known.
+    """
+
+    def __init__(self, node: Node, qos: QoSProfile) -> None:
+        self.encoding = 'rgb8'
+        self.jpeg_quality = 90
+        self.camera_info: CameraInfo | None = None
+        self._logger = node.get_logger()
+        self._profile_advised = profile_variable() in os.environ
+
+        def publisher(kind: type, topic: str) -> Publisher:
+            overrides = QoSOverridingOptions.with_default_policies()
+            return node.create_publisher(kind, topic, qos, qos_overriding_options=overrides)
+
+        self._color = publisher(Image, 'image_color')
+        # The name follows a remap of image_color, as with image_transport in C++.
+        jpeg_topic = f'{node.resolve_topic_name("image_color")}/compressed'
+        self._jpeg = publisher(CompressedImage, jpeg_topic)
+        self._info = publisher(CameraInfo, 'camera_info_color')
+        self._overlay = publisher(Image, 'image_overlay')
+        self._detections = publisher(Detection2DArray, 'detections')
+
+    def watched(self, *, detecting: bool) -> list[Publisher]:
+        """List the publishers that have subscribers and something to say.
+
+        Args:
+            detecting: Whether there is a detector; without one, detections are not published,
+                for an empty array says that nobody is there.
+        """
+        publishers = [self._color, self._jpeg, self._info, self._overlay]
+        if detecting:
+            publishers.append(self._detections)
+        return [p for p in publishers if p.get_subscription_count() > 0]
+
+    def need_detections(self, watched: Collection[Publisher]) -> bool:
+        """Tell whether somebody watches what the detector finds."""
+        return self._detections in watched or self._overlay in watched
+
+    def publish(self, watched: Collection[Publisher], result: Result, header: Header) -> None:
+        """Publish a result where it is watched; the header is that of the thermal image."""
+        color = result.color
+        if self._color in watched:
+            self._advise_profile(color.nbytes)
+            self._color.publish(to_color_image(color, header, self.encoding))
+        if self._info in watched and self.camera_info is not None:
+            info = scale_camera_info(self.camera_info, color.shape[1], color.shape[0])
+            info.header = header
+            self._info.publish(info)
+        if self._detections in watched:
+            self._detections.publish(to_detections(result.detections, header))
+        if self._overlay in watched:
+            drawn = overlay.draw(color, result.detections)
+            self._overlay.publish(to_color_image(drawn, header, self.encoding))
+        if self._jpeg in watched:
+            self._jpeg.publish(to_compressed(color, header, self.jpeg_quality))
+
+    def _advise_profile(self, size: int) -> None:
+        """Warn once when frames will get lost on their way."""
+        if self._profile_advised or size <= _SMALL_SHARED_MEMORY:
+            return
+        self._profile_advised = True
+        if 'fastrtps' in rclpy.get_rmw_implementation_identifier():
+            self._logger.warning(
+                f'frames of {size} bytes do not fit into the shared memory of Fast DDS, '
+                'best-effort subscribers will lose most of them: start this node with '
+                f'{profile_variable()} set to config/fastdds.xml of morngan_ros'
+            )

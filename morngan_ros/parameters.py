@@ -1,0 +1,255 @@
+"""The parameters of the node: their meaning, ranges, and when a change takes effect."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from dataclasses import Field
+from dataclasses import field
+from dataclasses import fields
+from dataclasses import replace
+from enum import Enum
+from pathlib import Path
+from typing import Any
+
+from rcl_interfaces.msg import FloatingPointRange
+from rcl_interfaces.msg import IntegerRange
+from rcl_interfaces.msg import ParameterDescriptor
+from rclpy.node import Node
+from rclpy.parameter import Parameter
+from rclpy.qos import QoSProfile
+from rclpy.qos import ReliabilityPolicy
+
+from morngan_ros.engine import PROVIDERS
+from morngan_ros.exposure import Exposure
+from morngan_ros.models import default_model
+from morngan_ros.pipeline import Pipeline
+
+
+class Takes(Enum):
+    """When a changed parameter takes effect; the text stands in its descriptor."""
+
+    EFFECT_NOW = 'Changes at once.'
+    RELOAD = 'A change takes effect with ~/reload_model or the next configure.'
+    RESTART = 'Read once, at the start of the node.'
+
+
+def _parameter(
+    default: Any,
+    description: str,
+    takes: Takes = Takes.EFFECT_NOW,
+    *,
+    among: Sequence[str] = (),
+    between: tuple[float, float] | None = None,
+) -> Any:
+    metadata = {'description': description, 'takes': takes, 'among': among, 'between': between}
+    return field(default=default, metadata=metadata)
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The values of all parameters at one moment; the fields are the parameters of the node."""
+
+    model: str = _parameter(
+        '', 'ONNX file of the generator; empty: the model that ships.', Takes.RELOAD
+    )
+    model_input_range: tuple[float, ...] = _parameter(
+        (-1.0, 1.0), 'What a float model of other people takes for black and white.', Takes.RELOAD
+    )
+    model_output_range: tuple[float, ...] = _parameter(
+        (-1.0, 1.0), 'What a float model of other people gives for dark and light.', Takes.RELOAD
+    )
+    detector: str = _parameter(
+        '', 'ONNX file of a YOLO detector; empty: no detections.', Takes.RELOAD
+    )
+    provider: str = _parameter('auto', 'What runs the models.', Takes.RELOAD, among=PROVIDERS)
+    precision: str = _parameter(
+        'auto', 'Arithmetic of the models: auto, fp32, or what the provider has.', Takes.RELOAD
+    )
+    threads: int = _parameter(
+        0, 'Processor threads for the models; 0: all cores.', Takes.RELOAD, between=(0, 256)
+    )
+    warm_up_size: tuple[int, ...] = _parameter(
+        (640, 512), 'Width and height that the models are warmed up for.', Takes.RELOAD
+    )
+    detection_threshold: float = _parameter(0.25, 'Least score of a detection.', between=(0.0, 1.0))
+    detection_classes: tuple[str, ...] = _parameter(
+        ('',), "Names of the classes to report; ['']: all that the detector knows."
+    )
+    detector_tiles: bool = _parameter(
+        False, 'Detect in overlapping tiles: slower, finds smaller objects.'
+    )
+    exposure_low: float = _parameter(
+        1.0, 'Percentile of 16-bit counts that becomes black.', between=(0.0, 100.0)
+    )
+    exposure_high: float = _parameter(
+        99.0, 'Percentile of 16-bit counts that becomes white.', between=(0.0, 100.0)
+    )
+    exposure_time_constant: float = _parameter(
+        1.0, 'Seconds (of the header stamps) in which it adapts.', between=(0.0, 3600.0)
+    )
+    exposure_reset_after: float = _parameter(
+        2.0, 'Gap in seconds after which it starts anew.', between=(0.01, 3600.0)
+    )
+    output_encoding: str = _parameter(
+        'rgb8', 'Encoding of image_color and image_overlay.', among=('rgb8', 'bgr8')
+    )
+    jpeg_quality: int = _parameter(90, 'Quality of image_color/compressed.', between=(1, 100))
+    max_rate: float = _parameter(
+        0.0, 'Frames per second at most; 0: all that the models manage.', between=(0.0, 1000.0)
+    )
+    stale_after: float = _parameter(
+        2.0, 'Seconds without input until diagnostics warn.', between=(0.1, 3600.0)
+    )
+    autostart: bool = _parameter(True, 'Configure and activate at the start.', Takes.RESTART)
+    image_transport: str = _parameter(
+        'raw',
+        'Subscribe to image_raw or to image_raw/compressed.',
+        Takes.RESTART,
+        among=('raw', 'compressed'),
+    )
+    input_reliability: str = _parameter(
+        'best_effort',
+        'QoS of the subscriptions; best_effort fits every publisher.',
+        Takes.RESTART,
+        among=('best_effort', 'reliable'),
+    )
+    input_depth: int = _parameter(
+        1, 'QoS depth of the image subscription.', Takes.RESTART, between=(1, 100)
+    )
+    output_reliability: str = _parameter(
+        'reliable',
+        'QoS of the publishers; reliable fits every subscriber.',
+        Takes.RESTART,
+        among=('best_effort', 'reliable'),
+    )
+    output_depth: int = _parameter(
+        2, 'QoS depth of the publishers.', Takes.RESTART, between=(1, 100)
+    )
+
+    @classmethod
+    def declare(cls, node: Node) -> 'Settings':
+        """Declare all parameters on a node and read them.
+
+        Raises:
+            rclpy.exceptions.ParameterException: A value given at the start has another type, or
+                is out of its range.
+            ValueError: A value makes no sense.
+        """
+        declared = [
+            node.declare_parameter(entry.name, entry.default, _descriptor(entry))
+            for entry in fields(cls)
+        ]
+        return cls(**_values(declared)).checked()
+
+    def changed(self, parameters: Sequence[Parameter]) -> 'Settings':
+        """Return settings with new values; parameters of other origin are left aside.
+
+        Raises:
+            ValueError: The values make no sense, alone or together.
+        """
+        known = {entry.name for entry in fields(self)}
+        return replace(self, **_values([p for p in parameters if p.name in known])).checked()
+
+    def checked(self) -> 'Settings':
+        """Return these settings, if they make sense beyond what the descriptors say.
+
+        Raises:
+            ValueError: They do not; the message names the parameter and what it may be.
+        """
+        for entry in fields(self):
+            among, value = entry.metadata['among'], getattr(self, entry.name)
+            if among and value not in among:
+                raise ValueError(
+                    f'{entry.name} is {value!r}, but must be one of {", ".join(among)}'
+                )
+        if not self.exposure_low < self.exposure_high:
+            raise ValueError(
+                f'exposure_low ({self.exposure_low:g}) must be less than '
+                f'exposure_high ({self.exposure_high:g}); set both in one call'
+            )
+        for name in ('model_input_range', 'model_output_range'):
+            if len(getattr(self, name)) != 2:
+                raise ValueError(f'{name} must be two numbers: [low, high]')
+        if len(self.warm_up_size) != 2 or min(self.warm_up_size) < 1:
+            raise ValueError('warm_up_size must be two positive numbers: [width, height]')
+        return self
+
+    def load(self) -> Pipeline:
+        """Load the models and run them once.
+
+        Raises:
+            MornganError: A model file, the provider or the size for the warm-up is of no use.
+        """
+        pipeline = Pipeline.load(
+            Path(self.model) if self.model else default_model(),
+            detector=self.detector or None,
+            provider=self.provider,
+            precision=self.precision,
+            threads=self.threads,
+            input_range=(self.model_input_range[0], self.model_input_range[1]),
+            output_range=(self.model_output_range[0], self.model_output_range[1]),
+        )
+        self.tune_detector(pipeline)
+        self.tune_exposure(pipeline)
+        width, height = self.warm_up_size
+        pipeline.warm_up(height, width)
+        return pipeline
+
+    def tune_detector(self, pipeline: Pipeline) -> None:
+        """Give the values that change live to the detector, if there is one.
+
+        Raises:
+            ModelError: The detector does not know a class.
+        """
+        if pipeline.detector is not None:
+            pipeline.detector.classes = tuple(name for name in self.detection_classes if name)
+            pipeline.detector.threshold = self.detection_threshold
+            pipeline.detector.tiles = self.detector_tiles
+
+    def tune_exposure(self, pipeline: Pipeline) -> None:
+        """Start a new exposure; it sets its window by the next frame."""
+        pipeline.exposure = Exposure(
+            low=self.exposure_low,
+            high=self.exposure_high,
+            time_constant=self.exposure_time_constant,
+            reset_after=self.exposure_reset_after,
+        )
+
+    def input_qos(self) -> QoSProfile:
+        """Return the profile of the subscriptions."""
+        return _qos(self.input_reliability, self.input_depth)
+
+    def output_qos(self) -> QoSProfile:
+        """Return the profile of the publishers."""
+        return _qos(self.output_reliability, self.output_depth)
+
+
+def takes(name: str) -> Takes | None:
+    """Tell when a parameter takes effect; None if it is not one of these."""
+    return {entry.name: entry.metadata['takes'] for entry in fields(Settings)}.get(name)
+
+
+def _descriptor(entry: 'Field[Any]') -> ParameterDescriptor:
+    metadata = entry.metadata
+    descriptor = ParameterDescriptor(
+        description=f'{metadata["description"]} {metadata["takes"].value}',
+        read_only=metadata['takes'] is Takes.RESTART,
+    )
+    if metadata['among']:
+        descriptor.additional_constraints = f'One of {", ".join(metadata["among"])}.'
+    if metadata['between']:
+        low, high = metadata['between']
+        if entry.type in (int, 'int'):
+            descriptor.integer_range = [IntegerRange(from_value=low, to_value=high)]
+        else:
+            descriptor.floating_point_range = [FloatingPointRange(from_value=low, to_value=high)]
+    return descriptor
+
+
+def _values(parameters: Sequence[Parameter]) -> dict[str, Any]:
+    """Read parameters; the arrays of rclpy become tuples."""
+    scalar = (str, int, float, bool)
+    return {p.name: p.value if isinstance(p.value, scalar) else tuple(p.value) for p in parameters}
+
+
+def _qos(reliability: str, depth: int) -> QoSProfile:
+    return QoSProfile(depth=depth, reliability=ReliabilityPolicy[reliability.upper()])

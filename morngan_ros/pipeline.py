@@ -1,0 +1,118 @@
+"""One thermal frame in, one result out: the same for node, bags, benchmarks and tests."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from time import perf_counter
+
+import numpy as np
+
+from morngan_ros.detector import Detection
+from morngan_ros.detector import Detector
+from morngan_ros.exposure import Exposure
+from morngan_ros.generator import Generator
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What became of one frame.
+
+    Attributes:
+        thermal: uint8 [H, W], as the generator saw it.
+        color: uint8 [H, W, 3] RGB.
+        detections: best first; empty if detection was off.
+        seconds: how long each stage took that ran: 'exposure', 'generator', 'detector'.
+    """
+
+    thermal: np.ndarray
+    color: np.ndarray
+    detections: list[Detection]
+    seconds: dict[str, float]
+
+
+class Pipeline:
+    """Exposure, generator and, where there is one, detector. For one thread."""
+
+    def __init__(
+        self,
+        generator: Generator,
+        detector: Detector | None = None,
+        exposure: Exposure | None = None,
+    ) -> None:
+        self.generator = generator
+        self.detector = detector
+        self.exposure = exposure or Exposure()
+
+    @classmethod
+    def load(
+        cls,
+        model: str | Path,
+        *,
+        detector: str | Path | None = None,
+        provider: str = 'auto',
+        precision: str = 'auto',
+        threads: int = 0,
+        input_range: tuple[float, float] = (-1.0, 1.0),
+        output_range: tuple[float, float] = (-1.0, 1.0),
+        threshold: float = 0.25,
+        iou: float = 0.5,
+        classes: Sequence[str] = (),
+        tiles: bool = False,
+    ) -> 'Pipeline':
+        """Load the models; arguments as of `Generator.load` and `Detector.load`.
+
+        Raises:
+            ModelError: a file is missing, broken, or not of its kind.
+            ProviderError: the provider or precision cannot be had on this machine.
+        """
+        generator = Generator.load(
+            model,
+            provider,
+            precision=precision,
+            threads=threads,
+            input_range=input_range,
+            output_range=output_range,
+        )
+        if detector is None:
+            return cls(generator)
+        return cls(
+            generator,
+            Detector.load(
+                detector,
+                provider,
+                threshold=threshold,
+                iou=iou,
+                classes=classes,
+                tiles=tiles,
+                threads=threads,
+            ),
+        )
+
+    def __call__(self, counts: np.ndarray, stamp: float, *, detect: bool = True) -> Result:
+        """Process one frame.
+
+        Args:
+            counts: thermal counts, uint8 or uint16 [H, W].
+            stamp: time of the frame in seconds, for the exposure.
+            detect: whether to run the detector, if there is one.
+
+        Raises:
+            FrameError: the frame cannot be used; the next one may.
+        """
+        times = [perf_counter()]
+        thermal = self.exposure(counts, stamp)
+        times.append(perf_counter())
+        color = self.generator(thermal)
+        times.append(perf_counter())
+        seconds = {'exposure': times[1] - times[0], 'generator': times[2] - times[1]}
+        detections: list[Detection] = []
+        if detect and self.detector is not None:
+            detections = self.detector(color)
+            seconds['detector'] = perf_counter() - times[2]
+        return Result(thermal, color, detections, seconds)
+
+    def warm_up(self, height: int, width: int) -> None:
+        """Run the models once for this size, so that the first frame does not wait."""
+        self.generator.warm_up(height, width)
+        if self.detector is not None:
+            self.detector.warm_up()

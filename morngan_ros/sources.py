@@ -1,0 +1,266 @@
+"""Where thermal frames come from besides a camera: a folder, a video, a bag, a simulated street."""
+
+from abc import ABC
+from abc import abstractmethod
+from collections.abc import Callable
+from collections.abc import Iterator
+from pathlib import Path
+import re
+import time
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+
+from morngan_ros.bags import BagReader
+from morngan_ros.bags import is_bag
+from morngan_ros.errors import FrameError
+from morngan_ros.errors import SourceError
+from morngan_ros.image_codec import decode_compressed
+from morngan_ros.thermal_scene import ThermalScene
+
+IMAGE_SUFFIXES = ('.png', '.jpg', '.jpeg', '.tif', '.tiff', '.bmp', '.pgm')
+VIDEO_SUFFIXES = ('.mp4', '.avi', '.mov', '.mkv', '.m4v', '.mpg', '.mpeg', '.webm')
+
+SIMULATED = 'sim'
+DEFAULT_RATE = 10.0
+_SIMULATED_SECONDS = 10.0
+DEFAULT_FRAME_ID = 'thermal_camera'
+
+
+class Frame(NamedTuple):
+    """One thermal frame."""
+
+    stamp_ns: int
+    frame_id: str
+    counts: np.ndarray  # uint8 or uint16 [H, W]
+    name: str  # of a folder: the file name without its suffix; else the number of the frame
+    recorded_ns: int  # of a bag: when the recorder received it; else the stamp
+
+
+# Called with the name of a frame that cannot be read and the reason; the frame is then skipped.
+OnBadFrame = Callable[[str, FrameError], None]
+
+
+class Source(ABC):
+    """Something to iterate over for frames, more than once and with the same result.
+
+    Attributes:
+        label: What it is, for people: 'folder night_drive'.
+        length: How many frames it has; of a video only what its header claims.
+        rate: Frames a second.
+    """
+
+    label: str
+    length: int
+    rate: float
+
+    @abstractmethod
+    def __iter__(self) -> Iterator[Frame]:
+        """Read the frames one by one, from the first."""
+
+
+def open_source(
+    where: str | Path,
+    *,
+    rate: float | None = None,
+    start_ns: int | None = None,
+    frame_id: str = DEFAULT_FRAME_ID,
+    topic: str | None = None,
+    frames: int | None = None,
+    on_bad: OnBadFrame | None = None,
+) -> Source:
+    """Open whatever holds thermal frames.
+
+    Args:
+        where: A folder of pictures, a video file, a bag (see `bags.BagReader`), or 'sim' for the
+            simulated camera; 'sim:320x256' sets its size.
+        rate: Frames a second, from which folder, video and simulation make their stamps; None is
+            a video's own rate, else 10. Bags have stamps.
+        start_ns: Stamp of the first frame; None is now. Bags have stamps.
+        frame_id: Goes into the headers, except of bags, which have their own.
+        topic: Image topic of a bag; None chooses.
+        frames: End after so many; None is all, and of the simulation 10 seconds.
+        on_bad: Called for frames that cannot be read, which are then skipped; without it the first
+            one ends the iteration with a FrameError.
+
+    Raises:
+        SourceError: It does not exist, cannot be read or holds no frames.
+    """
+    if rate is not None and not rate > 0:
+        raise SourceError(f'rate must be above zero, not {rate}')
+    if frames is not None and frames < 1:
+        raise SourceError(f'number of frames must be at least 1, not {frames}')
+    start_ns = time.time_ns() if start_ns is None else start_ns
+    stamps = _Stamps(start_ns, frame_id, rate)
+
+    simulation = re.fullmatch(rf'{SIMULATED}(?::(\d+)x(\d+))?', str(where))
+    if simulation:
+        width, height = (
+            int(side or default)
+            for side, default in zip(simulation.groups(), (640, 512), strict=True)
+        )
+        return _Simulation(width, height, stamps, frames)
+    path = Path(where)
+    if not path.exists():
+        raise SourceError(f'{path} does not exist; name a folder of pictures, a video or a bag')
+    if is_bag(path):
+        return _Bag(path, topic, frames, on_bad)
+    if path.is_dir():
+        return _Folder(path, stamps, frames, on_bad)
+    if path.suffix.lower() in VIDEO_SUFFIXES:
+        return _Video(path, stamps, frames)
+    raise SourceError(
+        f'{path} is no folder, bag or known video; videos end in {", ".join(VIDEO_SUFFIXES)}'
+    )
+
+
+def read_picture(path: Path) -> np.ndarray:
+    """Read a picture file as thermal counts, uint8 or uint16 [H, W].
+
+    Raises:
+        FrameError: The file is broken or no such picture; the message names it.
+    """
+    try:
+        return decode_compressed(path.read_bytes(), path.suffix)
+    except (FrameError, OSError) as error:
+        raise FrameError(f'{path}: {error}') from None
+
+
+def _natural(path: Path) -> list[tuple[int, str]]:
+    """Sort key that puts frame_2 before frame_10."""
+    return [
+        (int(part), '') if part.isdigit() else (-1, part) for part in re.split(r'(\d+)', path.name)
+    ]
+
+
+class _Stamps(NamedTuple):
+    """Makes the headers of frames that have none."""
+
+    start_ns: int
+    frame_id: str
+    rate: float | None
+
+    def frame(self, index: int, rate: float, counts: np.ndarray, name: str) -> Frame:
+        stamp_ns = self.start_ns + round(index * 1e9 / rate)
+        return Frame(stamp_ns, self.frame_id, counts, name, stamp_ns)
+
+
+class _Folder(Source):
+    """Pictures of a folder in natural order of their names."""
+
+    def __init__(
+        self, path: Path, stamps: _Stamps, frames: int | None, on_bad: OnBadFrame | None
+    ) -> None:
+        pictures = sorted(
+            (p for p in path.iterdir() if p.suffix.lower() in IMAGE_SUFFIXES), key=_natural
+        )
+        if not pictures:
+            raise SourceError(
+                f'folder {path} holds no pictures ({", ".join(IMAGE_SUFFIXES)}) '
+                'and is no bag (metadata.yaml)'
+            )
+        self._paths = pictures[:frames]
+        self._stamps = stamps
+        self._on_bad = on_bad
+        self.label = f'folder {path.resolve().name}'
+        self.length = len(self._paths)
+        self.rate = stamps.rate or DEFAULT_RATE
+
+    def __iter__(self) -> Iterator[Frame]:
+        for index, path in enumerate(self._paths):
+            try:
+                counts = read_picture(path)
+            except FrameError as error:
+                if self._on_bad is None:
+                    raise
+                self._on_bad(path.name, error)
+                continue
+            yield self._stamps.frame(index, self.rate, counts, path.stem)
+
+
+class _Video(Source):
+    """Frames of a video file, as OpenCV decodes them: 8 bits, grey."""
+
+    def __init__(self, path: Path, stamps: _Stamps, frames: int | None) -> None:
+        self._path = path
+        self._stamps = stamps
+        self._frames = frames
+        capture = self._open()
+        claimed = int(capture.get(cv2.CAP_PROP_FRAME_COUNT))
+        own_rate = capture.get(cv2.CAP_PROP_FPS)
+        capture.release()
+        self.label = f'video {path.name}'
+        self.length = claimed if frames is None else min(claimed, frames)
+        self.rate = stamps.rate or (own_rate if 0 < own_rate < 1000 else DEFAULT_RATE)
+
+    def __iter__(self) -> Iterator[Frame]:
+        capture = self._open()
+        try:
+            index = 0
+            while index != self._frames:
+                more, picture = capture.read()
+                if not more:
+                    break
+                counts = cv2.cvtColor(picture, cv2.COLOR_BGR2GRAY)
+                yield self._stamps.frame(index, self.rate, counts, f'{index:06d}')
+                index += 1
+        finally:
+            capture.release()
+        if index == 0:
+            raise SourceError(f'video {self._path} has no frame that can be decoded')
+
+    def _open(self) -> cv2.VideoCapture:
+        capture = cv2.VideoCapture(str(self._path))
+        if not capture.isOpened():
+            raise SourceError(
+                f'video {self._path} cannot be opened; it is broken, or OpenCV lacks its codec'
+            )
+        return capture
+
+
+class _Bag(Source):
+    """Images of one topic of a bag, with the stamps and frame ids of their headers."""
+
+    def __init__(
+        self, path: Path, topic: str | None, frames: int | None, on_bad: OnBadFrame | None
+    ) -> None:
+        self._path = path
+        self._frames = frames
+        self._on_bad = on_bad
+        with BagReader(path) as bag:
+            self._topic = bag.image_topic(topic)
+            count = bag.count(self._topic)
+            seconds = bag.duration_ns / 1e9
+        if count == 0:
+            raise SourceError(f'topic {self._topic} of bag {path} holds no images')
+        self.label = f'bag {path.resolve().name} {self._topic}'
+        self.length = count if frames is None else min(count, frames)
+        self.rate = (count - 1) / seconds if count > 1 and seconds > 0 else DEFAULT_RATE
+
+    def __iter__(self) -> Iterator[Frame]:
+        with BagReader(self._path) as bag:
+            for index, frame in enumerate(bag.frames(self._topic, self._on_bad)):
+                if index == self._frames:
+                    break
+                head = frame.stamp_ns, frame.frame_id
+                yield Frame(*head, frame.counts, f'{index:06d}', frame.recorded_ns)
+
+
+class _Simulation(Source):
+    """A simulated night street, 14-bit counts; time in it begins with the first frame."""
+
+    def __init__(self, width: int, height: int, stamps: _Stamps, frames: int | None) -> None:
+        try:
+            self._scene = ThermalScene(width, height)
+        except ValueError as error:
+            raise SourceError(f'simulated camera: {error}') from None
+        self._stamps = stamps
+        self.label = f'simulated camera {width}x{height}'
+        self.rate = stamps.rate or DEFAULT_RATE
+        self.length = frames or round(_SIMULATED_SECONDS * self.rate)
+
+    def __iter__(self) -> Iterator[Frame]:
+        for index in range(self.length):
+            counts = self._scene.render(index / self.rate).counts
+            yield self._stamps.frame(index, self.rate, counts, f'{index:06d}')

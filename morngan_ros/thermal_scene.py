@@ -1,0 +1,356 @@
+"""A simulated night street in long-wave infrared, with ground truth.
+
+It gives what a 14-bit thermal camera that stands at the kerb would see, so that the whole system
+can be tried without a camera and without anybody's data. As a command it writes a folder:
+
+    python -m morngan_ros.thermal_scene --out out/street --frames 100
+"""
+
+import argparse
+from collections.abc import Callable
+from collections.abc import Iterable
+from collections.abc import Iterator
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from morngan_ros import street_background as background
+from morngan_ros import street_movers as movers
+from morngan_ros.detector import COCO_NAMES
+from morngan_ros.exposure import Exposure
+from morngan_ros.street_canvas import Camera
+from morngan_ros.street_canvas import Canvas
+from morngan_ros.street_canvas import CAR
+from morngan_ros.street_canvas import PERSON
+from morngan_ros.street_canvas import Sprite
+
+# Everything is drawn so many times finer than a pixel, along each side.
+_FINE = 2
+_CLASSES = {'car': CAR, 'person': PERSON}
+_UNLABELLED = 255
+#: Objects with fewer visible pixels than this have neither box nor class: nobody could find them.
+SMALLEST_OBJECT = 24
+
+# Counts of the camera: at 0 degrees, and for one degree more.
+_COUNTS_AT_ZERO = 7600.0
+_COUNTS_PER_DEGREE = 42.0
+_FULL_SCALE = 2**14 - 1
+# In degrees: noise of a pixel in time, of a pixel and of a column in place.
+_SHOT_NOISE = 0.06
+_PIXEL_PATTERN = 0.06
+_COLUMN_PATTERN = 0.05
+# Thermal cameras sharpen their picture; one that does not looks dull beside them.
+_DETAIL = 0.6
+
+# The lights let cars pass the crosswalk, then walkers; seconds.
+_CYCLE = 26.0
+_START = 10.5
+_CAR_SPEED = 9.0
+_SIGHT = 120.0
+
+Box = tuple[str, float, float, float, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """One frame of the street.
+
+    Attributes:
+        counts: uint16 [H, W], 0 to 16383.
+        boxes: label, x1, y1, x2, y2 in pixels around what can be seen of each car and person.
+        mask: uint8 [H, W], Cityscapes trainIds, 255 where there is nothing to say.
+    """
+
+    counts: np.ndarray
+    boxes: list[Box]
+    mask: np.ndarray
+
+
+@dataclass(frozen=True, slots=True)
+class _Thing:
+    """An object to lay onto the picture: how far away, what it may fill, how to draw it."""
+
+    label: str
+    z: float
+    extent: np.ndarray
+    draw: Callable[[Sprite], None]
+    draw_glow: Callable[[Sprite], None] | None = None
+
+
+@dataclass(slots=True)
+class _Picture:
+    """Maps at the size of the picture.
+
+    Attributes:
+        temperature: float32 [H, W], degrees Celsius.
+        depth: float32 [H, W], metres; the ground is infinitely far, as it hides nothing.
+        label: uint8 [H, W], Cityscapes trainIds.
+        instance: uint8 [H, W], number of the object, 0 for none.
+        names: class name of each numbered object.
+    """
+
+    temperature: np.ndarray
+    depth: np.ndarray
+    label: np.ndarray
+    instance: np.ndarray
+    names: dict[int, str]
+
+    def copy(self) -> '_Picture':
+        return _Picture(
+            self.temperature.copy(),
+            self.depth.copy(),
+            self.label.copy(),
+            self.instance.copy(),
+            dict(self.names),
+        )
+
+    def add(self, camera: Camera, things: Iterable[_Thing]) -> None:
+        """Lay objects onto the picture, behind what is nearer than they are."""
+        for thing in sorted(things, key=lambda thing: -thing.z):
+            if len(thing.extent):
+                self._add(camera, thing)
+
+    def _add(self, camera: Camera, thing: _Thing) -> None:
+        sprite = Sprite(camera, thing.extent, _FINE)
+        if sprite.cover.size == 0:
+            return
+        number = len(self.names) + 1
+        self.names[number] = thing.label
+        where, size = sprite.where, (sprite.width, sprite.height)
+        hidden = self.depth[where] < thing.z
+        if thing.draw_glow is not None:
+            glow = Sprite(camera, thing.extent, 1)
+            thing.draw_glow(glow)
+            spread = max(3, round(0.3 * camera.focal / max(thing.z, 2.0)))
+            ground = np.isinf(self.depth[where])
+            self.temperature[where] += ground * cv2.blur(glow.temperature, (spread, spread))
+        thing.draw(sprite)
+        cover = cv2.resize(sprite.cover.astype(np.float32), size, interpolation=cv2.INTER_AREA)
+        colored = cv2.resize(sprite.temperature, size, interpolation=cv2.INTER_AREA)
+        cover[hidden] = 0
+        colored[hidden] = 0
+        self.temperature[where] = self.temperature[where] * (1 - cover) + colored
+        solid = cover >= 0.5
+        self.label[where][solid] = _CLASSES[thing.label]
+        self.instance[where][solid] = number
+        self.depth[where][solid] = thing.z
+
+    def boxes(self) -> Iterator[Box]:
+        """Enclose what is seen of each object; call once, as it blanks the class of crumbs."""
+        sizes = np.bincount(self.instance.ravel(), minlength=len(self.names) + 1)
+        for number, name in self.names.items():
+            mine = self.instance == number
+            if sizes[number] < SMALLEST_OBJECT:
+                self.label[mine] = _UNLABELLED
+                continue
+            x, y, width, height = cv2.boundingRect(mine.view(np.uint8))
+            yield name, float(x), float(y), float(x + width), float(y + height)
+
+
+class ThermalScene:
+    """A street that the same seed always builds and moves in the same way.
+
+    Standing things are drawn once; a frame draws what moves and adds the camera's faults.
+    """
+
+    def __init__(self, width: int = 640, height: int = 512, seed: int = 0) -> None:
+        """Build the street.
+
+        Args:
+            width: of the picture in pixels, at least 64.
+            height: of the picture in pixels, at least 64.
+            seed: what the street looks like, 0 or more.
+
+        Raises:
+            ValueError: an argument is too small.
+        """
+        if min(width, height) < 64 or seed < 0:
+            raise ValueError(
+                f'a scene is at least 64x64 with a seed of 0 or more, got {width}x{height}, {seed}'
+            )
+        self._camera = Camera(width, height)
+        self._seed = seed
+        rng = np.random.default_rng(seed)
+        self._background = _build_background(self._camera, rng)
+        self._pattern = _sensor_pattern(height, width, rng)
+        self._cars = _cast_cars(rng)
+        self._walkers = [movers.random_walker(rng) for _ in range(9)]
+        self._ways = rng.uniform(0, 1, (len(self._walkers), 3))
+
+    def render(self, t: float) -> Scene:
+        """Take the frame at `t` seconds; the same `t` gives the same frame."""
+        picture = self._background.copy()
+        picture.add(self._camera, self._movers(t))
+        boxes = list(picture.boxes())
+        return Scene(self._sense(picture.temperature, t), boxes, picture.label)
+
+    def _movers(self, t: float) -> Iterator[_Thing]:
+        yield from self._driving(t)
+        yield from self._crossing(t)
+        yield from self._strolling(t)
+
+    def _driving(self, t: float) -> Iterator[_Thing]:
+        phase = (t + _START) % _CYCLE
+        for car, x, delay in self._cars:
+            driven = _CAR_SPEED * ((phase - delay) % _CYCLE)
+            if driven > _SIGHT:
+                continue
+            z = driven - 3.0 if car.away else _SIGHT - driven
+            yield _car(self._camera, car, x, z)
+
+    def _crossing(self, t: float) -> Iterator[_Thing]:
+        """Walk over the crosswalk while the cars wait, in both directions."""
+        phase = (t + _START) % _CYCLE
+        span = background.RIGHT_KERB - background.LEFT_KERB + 4
+        for k, walker in enumerate(self._walkers[:3]):
+            walked = (phase - 8.0 - 1.1 * self._ways[k, 0]) * (1.2 + 0.25 * self._ways[k, 1])
+            if not 0 < walked < span:
+                continue
+            to_right = k % 2 == 0
+            x = (
+                background.LEFT_KERB - 2 + walked
+                if to_right
+                else background.RIGHT_KERB + 2 - walked
+            )
+            z = 13.6 + 0.9 * k
+            yield self._walking(walker, x, z, np.pi / 2 if to_right else -np.pi / 2, walked)
+
+    def _strolling(self, t: float) -> Iterator[_Thing]:
+        """Walk up and down the pavements without end."""
+        for k, walker in enumerate(self._walkers[3:], start=3):
+            on_right = k % 3 != 0
+            near, far = (7.0, 42.0) if on_right else (17.0, 60.0)
+            walked = (1.1 + 0.4 * self._ways[k, 0]) * t + 2 * (far - near) * self._ways[k, 1]
+            turn = walked % (2 * (far - near))
+            away = turn < far - near
+            z = near + turn if away else far - (turn - (far - near))
+            low, high = (
+                (background.RIGHT_KERB + 1.4, background.RIGHT_WALL - 1.3)
+                if on_right
+                else (background.LEFT_WALL + 1.2, background.LEFT_KERB - 1.4)
+            )
+            x = low + (high - low) * self._ways[k, 2]
+            yield self._walking(walker, x, z, 0.0 if away else np.pi, walked)
+
+    def _walking(
+        self, walker: movers.Walker, x: float, z: float, heading: float, walked: float
+    ) -> _Thing:
+        extent = movers.walker_extent(walker, self._camera, x, z)
+        phase = 2 * np.pi * walked / (0.8 * walker.height)
+        draw = partial(movers.draw_walker, walker=walker, x=x, z=z, heading=heading, phase=phase)
+        return _Thing('person', z, extent, draw)
+
+    def _sense(self, temperature: np.ndarray, t: float) -> np.ndarray:
+        """Look through the camera: blur, enhanced detail, patterns, drift, noise, 14 bits."""
+        image: np.ndarray = cv2.GaussianBlur(
+            temperature, (0, 0), 0.3 + 0.35 * self._camera.width / 640
+        )
+        image = image + _DETAIL * (image - cv2.blur(image, (5, 5)))
+        rng = np.random.default_rng([self._seed, round(t * 1e6) % 2**63])
+        image += self._pattern
+        image += _SHOT_NOISE * rng.standard_normal(image.shape, dtype=np.float32)
+        drift = 0.6 * np.sin(2 * np.pi * t / 140) + 0.15 * np.sin(2 * np.pi * t / 23)
+        counts = image * _COUNTS_PER_DEGREE + (_COUNTS_AT_ZERO + drift * _COUNTS_PER_DEGREE)
+        return np.clip(np.rint(counts), 0, _FULL_SCALE).astype(np.uint16)
+
+
+def _car(camera: Camera, car: movers.Car, x: float, z: float) -> _Thing:
+    extent = movers.car_extent(car, camera, x, z)
+    draw = partial(movers.draw_car, car=car, x=x, z=z)
+    glow = partial(movers.draw_glow, x=x, z=z) if car.running else None
+    return _Thing('car', z, extent, draw, glow)
+
+
+def _build_background(camera: Camera, rng: np.random.Generator) -> _Picture:
+    """Paint all that stands still, from far to near, and bring it to the picture's size."""
+    canvas = Canvas(camera, _FINE)
+    background.paint_street(canvas, rng)
+    size = (camera.width, camera.height)
+    middle = slice(_FINE // 2, None, _FINE)
+    picture = _Picture(
+        temperature=cv2.resize(canvas.temperature, size, interpolation=cv2.INTER_AREA),
+        depth=canvas.depth[middle, middle].copy(),
+        label=canvas.label[middle, middle].copy(),
+        instance=np.zeros((camera.height, camera.width), np.uint8),
+        names={},
+    )
+    picture.add(camera, _parked(camera, rng))
+    return picture
+
+
+def _parked(camera: Camera, rng: np.random.Generator) -> Iterator[_Thing]:
+    """Park cars along both kerbs."""
+    for x, start, chance in ((1.5, 19.0, 0.75), (-8.9, 26.0, 0.7)):
+        for z in np.arange(start, 95.0, 6.2):
+            if rng.random() < chance:
+                car = movers.Car(bool(rng.random() < 0.4), x > 0, False, float(rng.normal(0, 0.7)))
+                x_car = x + float(rng.uniform(-0.1, 0.1))
+                yield _car(camera, car, x_car, float(z + rng.uniform(-0.3, 0.3)))
+
+
+def _cast_cars(rng: np.random.Generator) -> list[tuple[movers.Car, float, float]]:
+    """Choose the cars that drive: looks, lane, and when in the cycle each of them starts."""
+    cast = []
+    # Those that come toward us start so early that they too pass the crosswalk in its first
+    # seconds, when nobody walks there.
+    for away, delay in ((True, 0.0), (True, 3.2), (False, 14.2), (False, 17.0)):
+        car = movers.Car(bool(rng.random() < 0.5), away, True, float(rng.normal(0, 0.6)))
+        x = background.LANE_AWAY if away else background.LANE_TOWARD
+        cast.append((car, x, delay + float(rng.uniform(0, 0.8))))
+    return cast
+
+
+def _sensor_pattern(height: int, width: int, rng: np.random.Generator) -> np.ndarray:
+    """What the camera adds to every frame: pixel and column offsets, darker corners."""
+    pattern: np.ndarray = _PIXEL_PATTERN * rng.standard_normal((height, width), dtype=np.float32)
+    pattern += _COLUMN_PATTERN * rng.standard_normal((1, width), dtype=np.float32)
+    y, x = np.ogrid[-1 : 1 : height * 1j, -1 : 1 : width * 1j]
+    return (pattern - 0.5 * (x**2 + y**2)).astype(np.float32)
+
+
+def _write_frame(folder: Path, name: str, picture: np.ndarray, scene: Scene) -> None:
+    """Write the picture, its mask, and its boxes in YOLO's format with COCO's classes."""
+    height, width = picture.shape
+    cv2.imwrite(str(folder / f'{name}.png'), picture)
+    cv2.imwrite(str(folder / 'masks' / f'{name}.png'), scene.mask)
+    lines = [
+        f'{COCO_NAMES.index(label)} {(x1 + x2) / 2 / width:.6f} {(y1 + y2) / 2 / height:.6f} '
+        f'{(x2 - x1) / width:.6f} {(y2 - y1) / height:.6f}\n'
+        for label, x1, y1, x2, y2 in scene.boxes
+    ]
+    (folder / 'boxes' / f'{name}.txt').write_text(''.join(lines))
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Write frames as PNG, with masks and boxes in folders beside them."""
+    parser = argparse.ArgumentParser(
+        prog='thermal_scene', description='Write frames of a simulated thermal night street.'
+    )
+    parser.add_argument('--out', type=Path, required=True, help='folder to write to')
+    parser.add_argument('--frames', type=int, default=100, help='how many frames')
+    parser.add_argument('--fps', type=float, default=10.0, help='frames a second')
+    parser.add_argument('--seed', type=int, default=0, help='what the street looks like')
+    parser.add_argument('--width', type=int, default=640, help='pixels')
+    parser.add_argument('--height', type=int, default=512, help='pixels')
+    parser.add_argument(
+        '--bits', type=int, choices=(8, 16), default=16, help='16: raw counts; 8: after exposure'
+    )
+    options = parser.parse_args(arguments)
+    for folder in ('masks', 'boxes'):
+        (options.out / folder).mkdir(parents=True, exist_ok=True)
+    scene = ThermalScene(options.width, options.height, options.seed)
+    exposure = Exposure()
+    for index in range(options.frames):
+        stamp = index / options.fps
+        frame = scene.render(stamp)
+        picture = frame.counts if options.bits == 16 else exposure(frame.counts, stamp)
+        _write_frame(options.out, f'{index:06d}', picture, frame)
+    print(f'{options.frames} frames of {options.width}x{options.height} in {options.out}')
+
+
+if __name__ == '__main__':
+    main()

@@ -1,0 +1,349 @@
+"""Show the whole system at work: source, node and recorder as processes that talk ROS 2.
+
+Writes contact_sheet.png, demo.mcap and summary.json, all made from what was really recorded.
+"""
+
+import argparse
+from collections.abc import Callable
+from collections.abc import Sequence
+from contextlib import ExitStack
+import json
+import os
+from pathlib import Path
+import random
+import time
+from typing import Any
+
+from diagnostic_msgs.msg import DiagnosticArray
+from diagnostic_msgs.msg import DiagnosticStatus
+from rclpy.executors import SingleThreadedExecutor
+from rclpy.node import Node
+from rich.progress import Progress
+from rich.progress import TaskID
+
+from morngan_ros import fastdds
+from morngan_ros.bags import BagReader
+from morngan_ros.bags import COMPRESSED_IMAGE
+from morngan_ros.bags import is_bag
+from morngan_ros.errors import ModelError
+from morngan_ros.errors import MornganError
+from morngan_ros.errors import SourceError
+from morngan_ros.models import default_model
+from morngan_ros.sources import open_source
+from morngan_ros.tools import cli
+from morngan_ros.tools import contact_sheet
+from morngan_ros.tools import recording
+from morngan_ros.tools import ros
+from morngan_ros.tools.processes import Child
+
+EXAMPLES = """\
+
+--input night_drive/ --detector yolov8n.onnx
+--input sim:320x256 --frames 50 --rate 20 --out out/small"""
+
+# With fewer frames than this share of them, the demo did not work.
+ENOUGH = 0.9
+COLUMNS = 6
+# Seconds: until models are loaded; until the recorder is ready; from one frame to the next.
+LOADING, CONNECTING, STALLED = 120.0, 20.0, 15.0
+
+OUTPUTS = ('image_color', 'camera_info_color', 'image_overlay', 'detections')
+NO_DETECTOR = (
+    'Detections are off. For a detector: pip install ultralytics; '
+    'yolo export model=yolov8n.pt format=onnx imgsz=640; '
+    'then make demo DETECTOR=yolov8n.onnx (the weights are AGPL-3.0)'
+)
+
+
+class Observer:
+    """Watches the node through its diagnostics, and who is connected."""
+
+    def __init__(self, node: Node) -> None:
+        self._node = node
+        self._executor = SingleThreadedExecutor()
+        self._executor.add_node(node)
+        self.works = False
+        self.problem = ''
+        self.published = 0
+        node.create_subscription(DiagnosticArray, '/diagnostics', self._on_diagnostics, 10)
+
+    def spin(self) -> None:
+        """Take in what has come, for a tenth of a second."""
+        self._executor.spin_once(timeout_sec=0.1)
+
+    def recorder_listens(self) -> bool:
+        """Whether the recorder is subscribed to all outputs of the node."""
+        return all(
+            any(
+                info.node_name == 'recorder'
+                for info in self._node.get_subscriptions_info_by_topic(f'/{topic}')
+            )
+            for topic in OUTPUTS
+        )
+
+    def _on_diagnostics(self, message: DiagnosticArray) -> None:
+        for status in message.status:
+            values = {entry.key: entry.value for entry in status.values}
+            if 'published' in values:
+                self.works = status.level == DiagnosticStatus.OK
+                self.problem = status.message if status.level == DiagnosticStatus.ERROR else ''
+                self.published = int(values['published'])
+
+
+@cli.reports_errors
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command; returns the exit code."""
+    options = _parse(argv)
+    model = options.model or default_model()
+    for file in filter(None, (model, options.detector)):
+        if not file.is_file():
+            raise ModelError(f'{file}: no such model file')
+    source = open_source(options.input, rate=options.rate, frames=options.frames)
+    size = next(iter(source)).counts.shape
+    _make_room(options.out)
+    _set_environment()
+    parameters = {
+        'model': model.resolve(),
+        'provider': options.provider,
+        'image_transport': 'compressed' if _is_compressed(options.input) else 'raw',
+        'warm_up_size': f'[{size[1]}, {size[0]}]',
+    }
+    if options.detector is not None:
+        parameters['detector'] = options.detector.resolve()
+    published = run(options, source.length, parameters)
+    result = recording.read(options.out / 'demo.mcap')
+    summary = summarize(result, source.label, published)
+    summary_path = options.out / 'summary.json'
+    summary_path.write_text(json.dumps(summary, indent=2) + '\n')
+    if not result.colorized:
+        raise SourceError(
+            f'none of {published} frames came back from the node; see {options.out}/node.log'
+        )
+    _save_sheet(options.out / 'contact_sheet.png', result, summary, bool(options.detector))
+    print(_closing_line(options.out, summary))
+    if options.detector is None:
+        print(NO_DETECTOR)
+    if summary['frames_colorized'] < ENOUGH * published:
+        raise SourceError(
+            f'only {summary["frames_colorized"]} of {published} frames were colorized: '
+            f'too slow for this rate; try --rate {max(1, options.rate / 2):g} or a smaller model'
+        )
+    return 0
+
+
+def run(options: argparse.Namespace, length: int, parameters: dict[str, Any]) -> int:
+    """Run the three processes to the end of the source.
+
+    Returns:
+        How many frames the source says that it published.
+
+    Raises:
+        MornganError: A process ended early, or nothing moves; it names the log to read.
+    """
+    source, node, recorder = _commands(options, parameters)
+    environment = dict(os.environ)
+    with ExitStack() as stack:
+        ros_node, stop = stack.enter_context(ros.node('demo', None))
+        observer = Observer(ros_node)
+        progress = stack.enter_context(cli.progress())
+        task = progress.add_task('load the models', total=length)
+
+        def start(name: str, command: Sequence[str]) -> Child:
+            child = Child(name, command, options.out / f'{name}.log', environment)
+            return stack.enter_context(child)
+
+        children = [start('recorder', recorder), start('node', node)]
+
+        def wait(reached: Callable[[], bool], what: str, patience: float) -> None:
+            _wait(reached, what, patience, observer, children, stop.is_set)
+
+        wait(lambda: observer.works, 'the node to load its models', LOADING)
+        wait(observer.recorder_listens, 'the recorder to connect', CONNECTING)
+        progress.update(task, description='colorize')
+        camera = start('source', source)
+        _follow(camera, observer, children, stop.is_set, progress, task)
+        published = _published(camera)
+        progress.update(task, total=published)
+        _let_finish(observer, published, progress, task)
+        children[0].end()
+    return published
+
+
+def _commands(
+    options: argparse.Namespace, parameters: dict[str, Any]
+) -> tuple[list[str], list[str], list[str]]:
+    replay = ['morngan_ros.tools.replay', str(options.input), '--topic', 'image_raw']
+    replay += ['--wait', '2', '--fps', str(options.rate)]
+    if options.frames is not None:
+        replay += ['--frames', str(options.frames)]
+    node = ['morngan_ros.colorize_node', '--ros-args']
+    for name, value in parameters.items():
+        node += ['-p', f'{name}:={value}']
+    recorder = ['morngan_ros.tools.recorder', 'image_raw', 'image_raw/compressed', 'camera_info']
+    recorder += [*OUTPUTS, '/diagnostics', '--out', str(options.out / 'demo.mcap'), '--overwrite']
+    return replay, node, recorder
+
+
+def _wait(
+    reached: Callable[[], bool],
+    what: str,
+    patience: float,
+    observer: Observer,
+    children: Sequence[Child],
+    interrupted: Callable[[], bool],
+) -> None:
+    deadline = time.monotonic() + patience
+    while not reached():
+        observer.spin()
+        _check(observer, children, interrupted)
+        if time.monotonic() > deadline:
+            raise MornganError(f'waited {patience:.0f} s for {what}; see {children[-1].log}')
+
+
+def _check(observer: Observer, children: Sequence[Child], interrupted: Callable[[], bool]) -> None:
+    if interrupted():
+        raise KeyboardInterrupt
+    for child in children:
+        if child.exit_code is not None:
+            raise MornganError(
+                f'the {child.name} ended with code {child.exit_code}: {child.last_words()} '
+                f'(all of it in {child.log})'
+            )
+    if observer.problem:
+        raise MornganError(f'the node cannot work: {observer.problem}')
+
+
+def _follow(
+    camera: Child,
+    observer: Observer,
+    children: Sequence[Child],
+    interrupted: Callable[[], bool],
+    progress: Progress,
+    task: TaskID,
+) -> None:
+    """Show progress until the source has ended."""
+    moved = time.monotonic()
+    seen = 0
+    while camera.exit_code is None:
+        observer.spin()
+        _check(observer, children, interrupted)
+        progress.update(task, completed=observer.published)
+        if observer.published != seen:
+            seen, moved = observer.published, time.monotonic()
+        if time.monotonic() - moved > STALLED:
+            raise MornganError(f'no frame was colorized for {STALLED:.0f} s; see {children[1].log}')
+    if camera.exit_code not in (0, cli.INCOMPLETE):
+        raise MornganError(f'the source ended with code {camera.exit_code}: {camera.last_words()}')
+
+
+def _let_finish(observer: Observer, published: int, progress: Progress, task: TaskID) -> None:
+    """Let the last frames arrive: one more round of diagnostics after the source has ended."""
+    deadline = time.monotonic() + 2.5
+    while observer.published < published and time.monotonic() < deadline:
+        observer.spin()
+        progress.update(task, completed=observer.published)
+    time.sleep(0.3)
+
+
+def _published(camera: Child) -> int:
+    """Read from its last words how many frames the source published."""
+    words = camera.last_words().split()
+    if len(words) < 2 or words[0] != 'published':
+        raise MornganError(f'the source ended strangely: {camera.last_words()}')
+    return int(words[1])
+
+
+def summarize(result: recording.Recording, source: str, published: int) -> dict[str, Any]:
+    """Put into numbers what was recorded.
+
+    Args:
+        result: The recording.
+        source: What the frames came from, for people.
+        published: How many frames the source published, by its own count.
+    """
+    colorized = len(result.colorized)
+    return {
+        'source': source,
+        'frames_published': published,
+        'frames_colorized': colorized,
+        'frames_dropped': published - colorized,
+        'frames_with_foreign_stamp': result.strangers,
+        'rate_hz': round(result.rate, 2),
+        'detections': sum(result.detections.values()),
+        'latency_ms': {'p50': result.latency_ms(0.5), 'p95': result.latency_ms(0.95)},
+        'provider': result.node.get('provider', 'unknown'),
+        'precision': result.node.get('precision', 'unknown'),
+        'model': result.node.get('model', 'unknown'),
+        'model_sha256': result.node.get('model sha256', 'unknown'),
+        'detector_provider': result.node.get('detector', 'off'),
+    }
+
+
+def _save_sheet(
+    path: Path, result: recording.Recording, summary: dict[str, Any], detects: bool
+) -> None:
+    shown = recording.pictures(result, COLUMNS)
+    if not detects:
+        for picture in shown:
+            picture.overlay = None
+    latency = summary['latency_ms']
+    found = f', {summary["detections"]} detections' if detects else ''
+    contact_sheet.save(
+        path,
+        shown,
+        title=f'Night in, day out: {summary["source"]}',
+        subtitle=f'{summary["frames_colorized"]} of {summary["frames_published"]} frames at '
+        f'{summary["rate_hz"]:.1f} Hz{found}; model {summary["model"]} on {summary["provider"]} '
+        f'({summary["precision"]}); latency {latency["p50"]:.0f} ms, '
+        f'95% below {latency["p95"]:.0f} ms',
+    )
+
+
+def _closing_line(out: Path, summary: dict[str, Any]) -> str:
+    return (
+        f'{summary["frames_colorized"]} of {summary["frames_published"]} frames colorized, '
+        f'{summary["detections"]} detections, latency {summary["latency_ms"]["p50"]:.0f} ms '
+        f'({summary["model"]} on {summary["provider"]}). '
+        f'Look at {out}/contact_sheet.png; open {out}/demo.mcap in Foxglove.'
+    )
+
+
+def _make_room(out: Path) -> None:
+    """Make the folder; results of an earlier run must not be taken for those of this one."""
+    out.mkdir(parents=True, exist_ok=True)
+    for name in ('contact_sheet.png', 'demo.mcap', 'summary.json'):
+        (out / name).unlink(missing_ok=True)
+
+
+def _set_environment() -> None:
+    """Keep the demo on this machine and to itself, unless the user wants it otherwise."""
+    os.environ.setdefault('ROS_DOMAIN_ID', str(random.randint(20, 100)))
+    os.environ.setdefault('ROS_AUTOMATIC_DISCOVERY_RANGE', 'LOCALHOST')
+    fastdds.set_profile()
+
+
+def _is_compressed(where: str) -> bool:
+    if not is_bag(Path(where)):
+        return False
+    with BagReader(where) as bag:
+        return bag.topics[bag.image_topic()] == COMPRESSED_IMAGE
+
+
+def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
+    parser = cli.parser('demo', __doc__ or '', EXAMPLES)
+    parser.add_argument(
+        '--input', default='sim', help="folder, video, bag, or 'sim[:WIDTHxHEIGHT]' (default)"
+    )
+    parser.add_argument('--detector', type=Path, help='YOLO export (.onnx)')
+    parser.add_argument('--model', type=Path, help='generator (default: the one that ships)')
+    parser.add_argument('--provider', default='auto', help='what runs the models')
+    parser.add_argument(
+        '--rate', type=float, default=5.0, help='frames a second; bags have their own'
+    )
+    parser.add_argument('--frames', type=int, help='end after so many')
+    parser.add_argument('--out', type=Path, default=Path('out/demo'), help='default: %(default)s')
+    return parser.parse_args(argv)
+
+
+if __name__ == '__main__':
+    raise SystemExit(main())

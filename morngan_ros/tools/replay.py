@@ -1,0 +1,259 @@
+"""Publish a bag, a folder of pictures, a video or the simulation as topics with original stamps."""
+
+import argparse
+from collections.abc import Callable
+from collections.abc import Iterator
+from collections.abc import Sequence
+from functools import partial
+from importlib import import_module
+from pathlib import Path
+import sys
+import time
+from typing import Any
+from typing import NamedTuple
+from typing import Protocol
+
+from rclpy.node import Node
+from rclpy.publisher import Publisher
+from rclpy.qos import QoSProfile
+from rosgraph_msgs.msg import Clock
+
+from morngan_ros.bags import BagReader
+from morngan_ros.bags import COMPRESSED_IMAGE
+from morngan_ros.bags import is_bag
+from morngan_ros.bags import RawMessage
+from morngan_ros.bags import sibling
+from morngan_ros.errors import FrameError
+from morngan_ros.errors import SourceError
+from morngan_ros.sources import DEFAULT_FRAME_ID
+from morngan_ros.sources import open_source
+from morngan_ros.sources import Source
+from morngan_ros.tools import cli
+from morngan_ros.tools import ros
+
+EXAMPLES = """\
+night_bag/ --clock
+night_bag/ --rate 0.5 --loop --topic image_raw
+set00/V000/lwir --fps 20 --topic /thermal/image_raw --wait 1
+sim --frames 100 --ros-args -r __ns:=/front"""
+
+
+class Event(NamedTuple):
+    """Something to publish at its time."""
+
+    time_ns: int
+    publish: Callable[[], None]
+    is_frame: bool
+
+
+class Tape(Protocol):
+    """What can be played, from the start each time it is iterated over."""
+
+    label: str
+    images: Publisher
+    publishers: list[Publisher]
+
+    def __iter__(self) -> Iterator[Event]:
+        """Give the events in their order."""
+
+
+class FrameTape:
+    """Frames of a folder, video or simulation, with a camera_info each."""
+
+    def __init__(self, source: Source, node: Node, topic: str, profile: QoSProfile) -> None:
+        self._source = source
+        self._camera = ros.CameraPublisher(node, topic, profile)
+        self.label = source.label
+        self.images = self._camera.images
+        self.publishers = [self._camera.images, self._camera.infos]
+
+    def __iter__(self) -> Iterator[Event]:
+        for frame in self._source:
+            publish = partial(self._camera, frame.counts, frame.stamp_ns, frame.frame_id)
+            yield Event(frame.stamp_ns, publish, True)
+
+
+class BagTape:
+    """Messages of a bag, bit for bit, at the times of their recording.
+
+    Args:
+        path: The bag.
+        node: Gets the publishers.
+        topic: Publish only the images of the thermal camera, on this name, and its camera_info
+            beside them; None publishes all topics whose types are installed, as they were named.
+        profile: Quality of service of all publishers.
+    """
+
+    def __init__(self, path: Path, node: Node, topic: str | None, profile: QoSProfile) -> None:
+        self._path = path
+        self.label = f'bag {path.resolve().name}'
+        with BagReader(path) as bag:
+            image_topic = bag.image_topic()
+            kinds = bag.topics
+        if topic is None:
+            names = {recorded: recorded for recorded in kinds}
+        else:
+            names = _renamed(image_topic, kinds, topic)
+        self._image_topic = image_topic
+        self._publishers = {
+            recorded: node.create_publisher(kind, names[recorded], profile)
+            for recorded in names
+            if (kind := _message_class(kinds[recorded])) is not None
+        }
+        self.images = self._publishers[image_topic]
+        self.publishers = list(self._publishers.values())
+
+    def __iter__(self) -> Iterator[Event]:
+        with BagReader(self._path) as bag:
+            for message in bag.raw(self._publishers):
+                publish = partial(self._publish, message)
+                yield Event(message.recorded_ns, publish, message.topic == self._image_topic)
+
+    def _publish(self, message: RawMessage) -> None:
+        self._publishers[message.topic].publish(bytes(message.data))
+
+
+def _renamed(image_topic: str, kinds: dict[str, str], topic: str) -> dict[str, str]:
+    """Choose images and camera_info of a bag and name them after `topic`."""
+    compressed = kinds[image_topic] == COMPRESSED_IMAGE
+    base = image_topic.removesuffix('/compressed') if compressed else image_topic
+    names = {image_topic: f'{topic}/compressed' if compressed else topic}
+    info = sibling(base, 'camera_info')
+    if info in kinds:
+        names[info] = sibling(topic, 'camera_info')
+    return names
+
+
+def _message_class(kind: str) -> Any | None:
+    """Import the class of 'sensor_msgs/msg/Image'; None, and a word of it, if not installed."""
+    package, _, name = kind.split('/')
+    try:
+        return getattr(import_module(f'{package}.msg'), name)
+    except (ImportError, AttributeError):
+        print(f'left out: messages of {kind}, which is not installed', file=sys.stderr)
+        return None
+
+
+def play(tape: Tape, pacer: ros.Pacer, *, loop: bool = False, limit: int | None = None) -> int:
+    """Publish a tape to its end, or again and again until asked to stop.
+
+    Args:
+        tape: What to publish.
+        pacer: Waits for the moment of each event.
+        loop: Begin again at the end.
+        limit: End after so many frames.
+
+    Returns:
+        How many frames were published.
+    """
+    frames = 0
+    while True:
+        first_ns = last_ns = None
+        in_round = 0
+        for event in tape:
+            if not pacer.wait_until(event.time_ns):
+                return frames + in_round
+            event.publish()
+            in_round += event.is_frame
+            if frames + in_round == limit:
+                return frames + in_round
+            first_ns = event.time_ns if first_ns is None else first_ns
+            last_ns = event.time_ns
+        frames += in_round
+        if not loop or first_ns is None or last_ns is None:
+            return frames
+        # The first frame again comes one frame's time after the last.
+        pacer.wait_until(last_ns + (last_ns - first_ns) // max(1, in_round - 1))
+        pacer.restart()
+
+
+@cli.reports_errors
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command; returns the exit code."""
+    own, arguments = ros.split_arguments(argv)
+    options = _parse(own)
+    if options.rate <= 0:
+        raise SourceError(f'--rate must be above zero, not {options.rate}')
+    skipped: list[str] = []
+
+    def skip(name: str, error: FrameError) -> None:
+        skipped.append(name)
+        print(f'skipped {name}: {error}', file=sys.stderr)
+
+    with ros.node('replay', arguments) as (node, stop):
+        tape = _open_tape(options, node, skip)
+        tick = _clock(node) if options.clock else None
+        ros.wait_for_subscribers(tape.images, options.wait, stop)
+        started = time.monotonic()
+        frames = play(
+            tape, ros.Pacer(stop, options.rate, tick), loop=options.loop, limit=options.frames
+        )
+        seconds = time.monotonic() - started
+        ros.deliver(tape.publishers)
+        print(
+            f'published {frames} frames of {tape.label} on {tape.images.topic_name} '
+            f'in {seconds:.1f} s'
+        )
+    if frames == 0 and skipped:
+        raise SourceError(f'{tape.label}: none of its frames could be read')
+    return cli.INCOMPLETE if skipped else 0
+
+
+def _open_tape(
+    options: argparse.Namespace, node: Node, on_bad: Callable[[str, FrameError], None]
+) -> Tape:
+    profile = ros.qos(options.qos)
+    if is_bag(Path(options.input)):
+        return BagTape(Path(options.input), node, options.topic, profile)
+    source = open_source(
+        options.input,
+        rate=options.fps,
+        start_ns=None if options.start is None else round(options.start * 1e9),
+        frame_id=options.frame_id,
+        frames=options.frames,
+        on_bad=on_bad,
+    )
+    return FrameTape(source, node, options.topic or 'image_raw', profile)
+
+
+def _clock(node: Node) -> Callable[[int], None]:
+    """Make the function that publishes a time on /clock."""
+    publisher = node.create_publisher(Clock, '/clock', 10)
+
+    def publish(time_ns: int) -> None:
+        clock = Clock()
+        clock.clock.sec, clock.clock.nanosec = divmod(time_ns, 1_000_000_000)
+        publisher.publish(clock)
+
+    return publish
+
+
+def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
+    parser = cli.parser('replay', __doc__ or '', EXAMPLES)
+    parser.add_argument('input', help="bag, folder of pictures, video, 'sim' or 'sim:320x256'")
+    parser.add_argument('--rate', type=float, default=1.0, help='speed; 2 is twice as fast')
+    parser.add_argument('--loop', action='store_true', help='again and again; stamps jump back')
+    parser.add_argument('--clock', action='store_true', help='publish /clock, for use_sim_time')
+    parser.add_argument(
+        '--topic',
+        help='publish images on this topic (default: image_raw); '
+        'of a bag only the images and their camera_info (default: all topics, as recorded)',
+    )
+    parser.add_argument('--qos', choices=ros.QOS, default='reliable', help='default: %(default)s')
+    parser.add_argument(
+        '--wait', type=int, default=0, metavar='N', help='start when N subscribers are connected'
+    )
+    parser.add_argument('--frames', type=int, help='end after so many frames')
+    made = parser.add_argument_group('for input without stamps (all but bags)')
+    made.add_argument(
+        '--fps', type=float, help="frames a second (default: the video's own, else 10)"
+    )
+    made.add_argument(
+        '--start', type=float, help='stamp of the first frame, seconds since 1970 (default: now)'
+    )
+    made.add_argument('--frame-id', default=DEFAULT_FRAME_ID, help='default: %(default)s')
+    return parser.parse_args(argv)
+
+
+if __name__ == '__main__':
+    raise SystemExit(main())

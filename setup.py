@@ -1,0 +1,63 @@
+"""Install the package where ament looks for it: node, launch files, configuration, models."""
+
+from pathlib import Path
+
+from setuptools import find_packages
+from setuptools import setup
+
+NAME = 'morngan_ros'
+# Relative: colcon and setuptools install data files by their path in the source tree.
+SHARE = Path('share') / NAME
+
+
+def requirements(name: str) -> list[str]:
+    """Read a pinned requirements file without its comments."""
+    lines = Path('requirements', f'{name}.txt').read_text(encoding='utf-8').splitlines()
+    return [line for line in (line.split('#')[0].strip() for line in lines) if line]
+
+
+def data(folder: str, *patterns: str) -> tuple[str, list[str]]:
+    """List the files of a folder to be installed in the same folder of the share directory."""
+    files = [str(path) for pattern in patterns for path in sorted(Path(folder).glob(pattern))]
+    return str(SHARE / folder), files
+
+
+setup(
+    name=NAME,
+    version='0.1.0',
+    description='Nighttime thermal images into daytime colour images, live, with detections',
+    license='Apache-2.0',
+    maintainer='The morngan_ros authors',
+    maintainer_email='morngan@users.noreply.github.com',
+    python_requires='>=3.10',
+    packages=find_packages(include=['morngan_ros*', 'morngan_train*']),
+    data_files=[
+        ('share/ament_index/resource_index/packages', [f'resource/{NAME}']),
+        (str(SHARE), ['package.xml', 'LICENSE']),
+        data('launch', '*.launch.py'),
+        data('config', '*.yaml', '*.xml'),
+        data('config/train', '*.yaml'),
+        data('models', '*.onnx', '*.md'),
+    ],
+    # rosdep installs what package.xml names; a list here would be checked against pip's metadata,
+    # which Debian's packages of numpy and OpenCV do not have.
+    install_requires=['setuptools'],
+    extras_require={
+        'gpu': ['onnxruntime-gpu'],  # replaces onnxruntime: never install both
+        'openvino': [line for line in requirements('runtime') if line.startswith('openvino')],
+        'detector': ['ultralytics'],  # AGPL-3.0; only exports YOLO weights, the runtime has no use
+        'train': requirements('train'),
+        'dev': requirements('dev'),
+    },
+    zip_safe=True,
+    entry_points={
+        'console_scripts': [
+            'colorize = morngan_ros.colorize_node:main',
+            'camera_simulator = morngan_ros.tools.camera_simulator:main',
+            'colorize_files = morngan_ros.tools.colorize:main',
+            'load_test = morngan_ros.tools.load_test:main',
+            'images_to_bag = morngan_ros.tools.images_to_bag:main',
+            'replay = morngan_ros.tools.replay:main',
+        ],
+    },
+)

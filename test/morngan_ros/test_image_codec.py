@@ -1,0 +1,154 @@
+"""Tests of image_codec: what cameras and files really hand over, and what broken ones do."""
+
+from array import array
+import struct
+
+import cv2
+import numpy as np
+import pytest
+
+from morngan_ros.errors import FrameError
+from morngan_ros.image_codec import decode_compressed
+from morngan_ros.image_codec import decode_image
+from morngan_ros.image_codec import MAX_SIDE
+
+
+def gradient(dtype: str = 'u1', height: int = 5, width: int = 7) -> np.ndarray:
+    """Counts that differ at every pixel, with a high byte where there is one."""
+    step = 311 if dtype == 'u2' else 3
+    return (np.arange(height * width).reshape(height, width) * step).astype(dtype)
+
+
+def padded(counts: np.ndarray, padding: int) -> bytes:
+    """Rows of `counts` with `padding` bytes of rubbish behind each."""
+    return b''.join(row.tobytes() + b'\xaa' * padding for row in counts)
+
+
+@pytest.mark.parametrize('encoding', ['mono8', '8UC1', 'mono16', '16UC1'])
+@pytest.mark.parametrize('padding', [0, 1, 2, 9])
+@pytest.mark.parametrize('container', [bytes, bytearray, memoryview, lambda b: array('B', b)])
+def test_mono_any_step_any_container(encoding, padding, container):
+    counts = gradient('u1' if '8' in encoding else 'u2')
+    step = counts.shape[1] * counts.itemsize + padding
+    data = container(padded(counts, padding))
+    decoded = decode_image(encoding, 5, 7, step, False, data)
+    assert decoded.dtype == counts.dtype
+    assert decoded.dtype.isnative
+    np.testing.assert_array_equal(decoded, counts)
+
+
+@pytest.mark.parametrize('padding', [0, 3])
+def test_big_endian_16_bit(padding):
+    counts = gradient('u2')
+    data = padded(counts.astype('>u2'), padding)
+    decoded = decode_image('mono16', 5, 7, 14 + padding, 1, data)
+    assert decoded.dtype == np.uint16
+    assert decoded.dtype.isnative
+    np.testing.assert_array_equal(decoded, counts)
+
+
+def test_big_endian_flag_means_nothing_for_8_bit():
+    counts = gradient()
+    np.testing.assert_array_equal(decode_image('mono8', 5, 7, 7, 1, counts.tobytes()), counts)
+
+
+def test_little_endian_is_a_view():
+    data = bytearray(gradient('u2').tobytes())
+    decoded = decode_image('mono16', 5, 7, 14, False, data)
+    assert np.shares_memory(decoded, np.frombuffer(data, np.uint8))
+
+
+@pytest.mark.parametrize(
+    ('encoding', 'channels'),
+    [('rgb8', 3), ('bgr8', 3), ('8UC3', 3), ('rgba8', 4), ('bgra8', 4), ('8UC4', 4)],
+)
+def test_grey_in_colour_is_exact(encoding, channels):
+    counts = np.arange(256, dtype=np.uint8).reshape(16, 16)
+    data = np.repeat(counts[..., None], channels, axis=2)
+    data[..., 3:] = 255
+    decoded = decode_image(encoding, 16, 16, 16 * channels, False, data.tobytes())
+    np.testing.assert_array_equal(decoded, counts)
+
+
+def test_rgb_and_bgr_are_told_apart():
+    red = np.zeros((2, 2, 3), np.uint8)
+    red[..., 0] = 255
+    assert decode_image('rgb8', 2, 2, 6, False, red.tobytes())[0, 0] == 76  # 0.299 * 255
+    assert decode_image('bgr8', 2, 2, 6, False, red.tobytes())[0, 0] == 29  # 0.114 * 255
+
+
+def test_last_row_may_lack_its_padding():
+    counts = gradient()
+    np.testing.assert_array_equal(
+        decode_image('mono8', 5, 7, 10, False, padded(counts, 3)[:-3]), counts
+    )
+
+
+@pytest.mark.parametrize(
+    ('encoding', 'height', 'width', 'step', 'size', 'words'),
+    [
+        ('32FC1', 4, 4, 16, 64, "encoding '32FC1'.*mono16"),
+        ('', 4, 4, 4, 16, "encoding ''"),
+        ('mono8', 0, 4, 4, 16, 'empty: 4x0'),
+        ('mono8', 4, 0, 4, 16, 'empty: 0x4'),
+        ('mono8', MAX_SIDE + 1, 4, 4, 16, f'4x{MAX_SIDE + 1} pixels'),
+        ('mono8', 4, 2**32 - 1, 4, 16, 'header is broken'),
+        ('mono16', 4, 4, 4, 16, r'step of 4 bytes .* \(8 bytes\)'),
+        ('mono8', 4, 4, 0, 16, 'step of 0 bytes'),
+        ('mono8', 4, 4, 4, 15, 'needs 16 bytes of data but has 15'),
+        ('mono8', 4, 4, 4, 0, 'has 0'),
+        ('mono8', 4, 4, 2**32 - 1, 16, 'cut short'),
+    ],
+)
+def test_broken_frames_are_named(encoding, height, width, step, size, words):
+    with pytest.raises(FrameError, match=words):
+        decode_image(encoding, height, width, step, False, bytes(size))
+
+
+@pytest.mark.parametrize('dtype', ['u1', 'u2'])
+@pytest.mark.parametrize('suffix', ['.png', '.tiff'])
+def test_lossless_files_keep_counts(dtype, suffix):
+    counts = gradient(dtype)
+    data = cv2.imencode(suffix, counts)[1].tobytes()
+    decoded = decode_compressed(data, suffix)
+    assert decoded.dtype == counts.dtype
+    np.testing.assert_array_equal(decoded, counts)
+
+
+def test_jpeg_is_close():
+    counts = cv2.resize(gradient(), (64, 48), interpolation=cv2.INTER_LINEAR)
+    decoded = decode_compressed(cv2.imencode('.jpg', counts)[1], 'jpeg')
+    assert decoded.shape == (48, 64)
+    assert np.abs(decoded.astype(int) - counts).mean() < 3
+
+
+@pytest.mark.parametrize('channels', [3, 4])
+@pytest.mark.parametrize('dtype', ['u1', 'u2'])
+def test_grey_in_colour_png(channels, dtype):
+    counts = gradient(dtype)
+    picture = np.repeat(counts[..., None], channels, axis=2)
+    np.testing.assert_array_equal(decode_compressed(cv2.imencode('.png', picture)[1]), counts)
+
+
+def test_cut_png_and_jpeg_are_refused():
+    counts = np.random.default_rng(0).integers(0, 255, (64, 80), dtype=np.uint8)
+    for suffix in ('.png', '.jpg'):
+        data = cv2.imencode(suffix, counts)[1].tobytes()
+        for keep in (len(data) * 9 // 10, len(data) // 2, 20, 3, 0):
+            with pytest.raises(FrameError, match=f'{suffix}.* cannot be decoded'):
+                decode_compressed(data[:keep], suffix)
+
+
+def test_a_png_that_claims_gigabytes_is_refused_before_decoding():
+    data = bytearray(cv2.imencode('.png', gradient())[1].tobytes())
+    data[16:24] = struct.pack('>II', 60000, 50000)
+    with pytest.raises(FrameError, match='60000x50000'):
+        decode_compressed(data, 'png')
+
+
+def test_float_tiff_and_depth_transport_are_refused():
+    kelvin = cv2.imencode('.tiff', gradient().astype(np.float32))[1]
+    with pytest.raises(FrameError, match='float32'):
+        decode_compressed(kelvin, 'tiff')
+    with pytest.raises(FrameError, match='compressedDepth'):
+        decode_compressed(kelvin, '16UC1; compressedDepth png')

@@ -1,0 +1,223 @@
+"""numpy <-> messages, without DDS."""
+
+from array import array
+import sys
+
+import cv2
+import numpy as np
+import pytest
+
+pytest.importorskip('rclpy', reason='needs ROS 2')
+
+from hypothesis import given
+from hypothesis import settings
+from hypothesis import strategies as st
+from rclpy.serialization import deserialize_message
+from rclpy.serialization import serialize_message
+from sensor_msgs.msg import CameraInfo
+from sensor_msgs.msg import CompressedImage
+from sensor_msgs.msg import Image
+from std_msgs.msg import Header
+from vision_msgs.msg import Detection2DArray
+
+from morngan_ros.detector import Detection
+from morngan_ros.errors import FrameError
+from morngan_ros.image_codec import ENCODINGS
+from morngan_ros.messages import compressed_to_thermal
+from morngan_ros.messages import scale_camera_info
+from morngan_ros.messages import to_color_image
+from morngan_ros.messages import to_compressed
+from morngan_ros.messages import to_detections
+from morngan_ros.messages import to_image
+from morngan_ros.messages import to_thermal
+
+
+@pytest.fixture
+def header() -> Header:
+    result = Header(frame_id='thermal')
+    result.stamp.sec, result.stamp.nanosec = 12, 34
+    return result
+
+
+def picture(*shape: int, dtype: type = np.uint8) -> np.ndarray:
+    return np.random.default_rng(0).integers(0, np.iinfo(dtype).max + 1, shape, dtype)
+
+
+@pytest.mark.parametrize(
+    ('encoding', 'dtype'),
+    [('mono8', np.uint8), ('8UC1', np.uint8), ('mono16', np.uint16), ('16UC1', np.uint16)],
+)
+def test_counts_survive_the_wire(header, encoding, dtype):
+    counts = picture(6, 9, dtype=dtype)
+    message = deserialize_message(serialize_message(to_image(counts, header, encoding)), Image)
+    assert message.header == header
+    assert (message.height, message.width, message.encoding) == (6, 9, encoding)
+    assert message.step == 9 * counts.itemsize
+    received = to_thermal(message)
+    assert received.dtype == dtype
+    np.testing.assert_array_equal(received, counts)
+
+
+def test_thermal_is_a_view_of_the_message(header):
+    message = to_image(picture(6, 8, dtype=np.uint16), header, 'mono16')
+    counts = to_thermal(message)
+    message.data[2:4] = array('B', (513).to_bytes(2, sys.byteorder))
+    assert counts[0, 1] == 513
+
+
+def test_image_is_a_copy_of_the_array(header):
+    pixels = picture(4, 5)
+    message = to_image(pixels, header, 'mono8')
+    first = pixels[0, 0]
+    pixels[0, 0] += 1
+    assert message.data[0] == first
+
+
+def test_image_of_a_view_with_strides(header):
+    pixels = picture(8, 10)[::2, ::-1]
+    message = to_image(pixels, header, 'mono8')
+    assert message.step == 10
+    np.testing.assert_array_equal(to_thermal(message), pixels)
+
+
+def test_big_endian_and_padded_rows(header):
+    counts = picture(3, 4, dtype=np.uint16)
+    rows = np.zeros((3, 11), np.uint8)  # 8 bytes of pixels, 3 of padding
+    rows[:, :8] = counts.astype('>u2').view(np.uint8)
+    message = Image(
+        header=header,
+        height=3,
+        width=4,
+        encoding='16UC1',
+        is_bigendian=1,
+        step=11,
+        data=array('B', rows.tobytes()),
+    )
+    received = to_thermal(message)
+    assert received.dtype.isnative
+    np.testing.assert_array_equal(received, counts)
+
+
+def test_longer_data_than_needed_is_allowed(header):
+    counts = picture(3, 4)
+    message = to_image(counts, header, 'mono8')
+    message.data.extend(b'behind')
+    np.testing.assert_array_equal(to_thermal(message), counts)
+
+
+def test_color_image_in_either_order(header):
+    rgb = picture(4, 6, 3)
+    for encoding, order in (('rgb8', [0, 1, 2]), ('bgr8', [2, 1, 0])):
+        message = to_color_image(rgb, header, encoding)
+        assert (message.encoding, message.step) == (encoding, 18)
+        data = np.frombuffer(message.data, np.uint8).reshape(4, 6, 3)
+        np.testing.assert_array_equal(data, rgb[..., order])
+
+
+def test_jpeg_has_the_right_colors_and_quality_counts(header):
+    rgb = np.zeros((32, 32, 3), np.uint8)
+    rgb[:, :16] = (200, 30, 60)
+    message = to_compressed(rgb, header, 95)
+    assert message.header == header
+    assert message.format == 'rgb8; jpeg compressed bgr8'
+    decoded = cv2.imdecode(np.frombuffer(message.data, np.uint8), cv2.IMREAD_COLOR)[..., ::-1]
+    np.testing.assert_allclose(decoded[16, 4], (200, 30, 60), atol=4)
+    noise = picture(64, 64, 3)
+    sizes = [len(to_compressed(noise, header, quality).data) for quality in (10, 50, 95)]
+    assert sizes == sorted(set(sizes))
+
+
+def test_jpeg_that_cannot_be_is_a_frame_error(header):
+    with pytest.raises(FrameError, match='does not fit into JPEG'):
+        to_compressed(np.zeros((1, 70_000, 3), np.uint8), header, 90)
+
+
+def test_compressed_png_keeps_16_bits(header):
+    counts = picture(5, 7, dtype=np.uint16)
+    png = cv2.imencode('.png', counts)[1].tobytes()
+    message = CompressedImage(header=header, format='mono16; png compressed', data=png)
+    np.testing.assert_array_equal(compressed_to_thermal(message), counts)
+
+
+@pytest.mark.parametrize('end', [0, 5, 30, -20])
+def test_cut_compressed_image_is_a_frame_error(header, end):
+    png = cv2.imencode('.png', picture(40, 40))[1].tobytes()
+    message = CompressedImage(header=header, format='mono8; png compressed', data=png[:end])
+    with pytest.raises(FrameError, match='cannot be decoded'):
+        compressed_to_thermal(message)
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    encoding=st.sampled_from([*ENCODINGS, '', 'yuv422', 'bayer_rggb8', '32FC1']),
+    height=st.one_of(st.integers(0, 12), st.integers(0, 2**32 - 1)),
+    width=st.one_of(st.integers(0, 12), st.integers(0, 2**32 - 1)),
+    step=st.one_of(st.integers(0, 60), st.integers(0, 2**32 - 1)),
+    is_bigendian=st.integers(0, 255),
+    data=st.binary(max_size=600),
+)
+def test_any_message_is_a_picture_or_a_frame_error(
+    encoding, height, width, step, is_bigendian, data
+):
+    message = Image(
+        encoding=encoding,
+        height=height,
+        width=width,
+        step=step,
+        is_bigendian=is_bigendian,
+        data=array('B', data),
+    )
+    try:
+        counts = to_thermal(message)
+    except FrameError:
+        return
+    assert counts.shape == (height, width)
+    assert counts.dtype in (np.uint8, np.uint16)
+    assert counts.size > 0
+
+
+def test_detections(header):
+    found = [
+        Detection('person', 0, 0.75, (10.0, 20.0, 30.0, 60.0)),
+        Detection('car', 2, 0.5, (0.0, 0.0, 5.0, 3.0)),
+    ]
+    message = deserialize_message(serialize_message(to_detections(found, header)), Detection2DArray)
+    assert message.header == header
+    person, car = message.detections
+    assert person.header == header
+    assert [r.hypothesis.class_id for r in person.results] == ['person']
+    assert person.results[0].hypothesis.score == 0.75
+    assert (person.bbox.center.position.x, person.bbox.center.position.y) == (20.0, 40.0)
+    assert (person.bbox.size_x, person.bbox.size_y, person.bbox.center.theta) == (20.0, 40.0, 0.0)
+    assert car.results[0].hypothesis.class_id == 'car'
+
+
+def test_no_detections_are_an_empty_array(header):
+    message = to_detections([], header)
+    assert message.header == header
+    assert len(message.detections) == 0
+
+
+def test_camera_info_projects_the_same_point_to_the_scaled_pixel():
+    """X at (0.1, 0.2, 1) m: u = 600 * 0.1 + 320 = 380, v = 500 * 0.2 + 256 = 356 at 640x512."""
+    info = CameraInfo(width=640, height=512, distortion_model='plumb_bob', d=[0.1, 0.0, 0.0, 0.0])
+    info.k = np.array([600.0, 0, 320, 0, 500, 256, 0, 0, 1])
+    info.p = np.array([600.0, 0, 320, 12, 0, 500, 256, 0, 0, 0, 1, 0])
+    info.roi.x_offset, info.roi.width = 64, 320
+    info.roi.y_offset, info.roi.height = 128, 256
+    scaled = scale_camera_info(info, 320, 128)
+    u, v, w = np.reshape(scaled.k, (3, 3)) @ (0.1, 0.2, 1.0)
+    assert (u, v, w) == pytest.approx((380 / 2, 356 / 4, 1))
+    u, v, w = np.reshape(scaled.p, (3, 4)) @ (0.1, 0.2, 1.0, 1.0)
+    assert (u, v, w) == pytest.approx((392 / 2, 356 / 4, 1))
+    assert (scaled.width, scaled.height) == (320, 128)
+    assert (scaled.roi.x_offset, scaled.roi.width) == (32, 160)
+    assert (scaled.roi.y_offset, scaled.roi.height) == (32, 64)
+    assert list(scaled.d) == list(info.d)
+    assert (info.width, info.k[0]) == (640, 600.0)  # the original is as it was
+
+
+def test_camera_info_without_a_size_only_gets_one():
+    scaled = scale_camera_info(CameraInfo(), 320, 256)
+    assert (scaled.width, scaled.height) == (320, 256)
+    assert not np.any(scaled.k)

@@ -1,0 +1,41 @@
+"""Finding the model that ships."""
+
+from pathlib import Path
+
+import pytest
+
+from morngan_ros import models
+from morngan_ros import share
+from morngan_ros.errors import ModelError
+
+
+@pytest.fixture
+def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A package that is installed somewhere else, without models beside it."""
+    folder = tmp_path / 'site-packages' / 'morngan_ros'
+    folder.mkdir(parents=True)
+    monkeypatch.setattr(share, '_PACKAGE', folder)
+    monkeypatch.delenv('AMENT_PREFIX_PATH', raising=False)
+    return folder
+
+
+def put(folder: Path) -> Path:
+    folder.mkdir(parents=True)
+    path = folder / 'morngan_compact.onnx'
+    path.write_bytes(b'')
+    return path
+
+
+def test_source_tree_comes_first(
+    package: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    installed = put(tmp_path / 'prefix' / 'share' / 'morngan_ros' / 'models')
+    monkeypatch.setenv('AMENT_PREFIX_PATH', f'{tmp_path / "other"}:{tmp_path / "prefix"}')
+    assert models.default_model() == installed
+    beside = put(package.parent / 'models')
+    assert models.default_model() == beside
+
+
+def test_absent_model_names_the_places(package: Path) -> None:
+    with pytest.raises(ModelError, match=r'morngan_compact\.onnx: .* not found in .*/models; give'):
+        models.default_model()

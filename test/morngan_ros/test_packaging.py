@@ -1,0 +1,139 @@
+"""The package installs where ament and ros2 run look for it."""
+
+from dataclasses import fields
+import importlib.util
+import os
+from pathlib import Path
+import re
+import shutil
+import subprocess
+import sys
+import xml.etree.ElementTree as ET
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).resolve().parents[2]
+# What belongs to the package; the rest of the tree need not be copied.
+SOURCES = (
+    'LICENSE',
+    'config',
+    'launch',
+    'models',
+    'morngan_ros',
+    'morngan_train',
+    'package.xml',
+    'requirements',
+    'resource',
+    'setup.cfg',
+    'setup.py',
+)
+
+
+@pytest.fixture(scope='module')
+def installed(tmp_path_factory) -> Path:
+    """Build a copy of the package with colcon; returns the install prefix of the package."""
+    if importlib.util.find_spec('colcon_core') is None:
+        pytest.skip('needs colcon (make test installs it)')
+    workspace = tmp_path_factory.mktemp('workspace')
+    source = workspace / 'src' / 'morngan_ros'
+    source.mkdir(parents=True)
+    for name in SOURCES:
+        if (ROOT / name).is_dir():
+            ignored = shutil.ignore_patterns('__pycache__')
+            shutil.copytree(ROOT / name, source / name, ignore=ignored)
+        else:
+            shutil.copy(ROOT / name, source / name)
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get('PATH', '')])
+    done = subprocess.run(
+        ['colcon', 'build'],
+        cwd=workspace,
+        env={**os.environ, 'PATH': path},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return workspace / 'install' / 'morngan_ros'
+
+
+def test_colcon_installs_what_ros2_looks_for(installed):
+    share = installed / 'share'
+    assert (share / 'ament_index/resource_index/packages/morngan_ros').is_file()
+    own = share / 'morngan_ros'
+    assert (own / 'package.xml').is_file()
+    for folder in ('launch', 'config', 'models'):
+        sources = {p.name for p in (ROOT / folder).iterdir() if p.is_file()}
+        copies = {p.name for p in (own / folder).iterdir() if p.is_file()} if sources else set()
+        assert copies == sources
+
+
+def test_installed_node_runs(installed):
+    """`ros2 run morngan_ros colorize` starts this file, with the environment of the workspace."""
+    pytest.importorskip('rclpy', reason='needs ROS 2')
+    (packages,) = installed.glob('lib/python3*/site-packages')
+    paths = os.pathsep.join([str(packages), os.environ.get('PYTHONPATH', '')])
+    done = subprocess.run(
+        [
+            sys.executable,
+            str(installed / 'lib/morngan_ros/colorize'),
+            *('--ros-args', '-p', 'image_transport:=pigeon'),
+        ],
+        cwd=installed,
+        env={**os.environ, 'PYTHONPATH': paths},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert "image_transport is 'pigeon', but must be one of raw, compressed" in done.stderr
+
+
+def test_every_dependency_on_ros_is_in_package_xml():
+    root = ET.parse(ROOT / 'package.xml').getroot()
+    assert root.attrib['format'] == '3'
+    declared = {element.text for element in root.findall('exec_depend')}
+    imported = set()
+    for path in (ROOT / 'morngan_ros').rglob('*.py'):
+        imported |= set(re.findall(r'^(?:from|import) (\w+)', path.read_text(), re.MULTILINE))
+    ros = {name for name in imported if name.endswith('_msgs') or name in ('rclpy', 'std_srvs')}
+    assert ros
+    assert ros <= declared
+
+
+def test_versions_agree():
+    version = ET.parse(ROOT / 'package.xml').getroot().findtext('version')
+    assert f"version='{version}'" in (ROOT / 'setup.py').read_text()
+
+
+def test_shipped_parameters_are_the_defaults_of_the_node():
+    pytest.importorskip('rclpy', reason='needs ROS 2')
+    from morngan_ros.parameters import Settings
+
+    shipped = yaml.safe_load((ROOT / 'config' / 'colorize.yaml').read_text())
+    values = shipped['/**']['ros__parameters']
+    defaults = {
+        entry.name: list(entry.default) if isinstance(entry.default, tuple) else entry.default
+        for entry in fields(Settings)
+    }
+    assert values == defaults
+
+
+@pytest.mark.parametrize('name', ['runtime', 'ros-kilted', 'ros-jazzy', 'train', 'dev'])
+def test_requirements_are_pinned_and_name_no_registry(name):
+    lines = (ROOT / 'requirements' / f'{name}.txt').read_text().splitlines()
+    requirements = [line for line in lines if line and not line.startswith('#')]
+    assert requirements
+    for line in requirements:
+        assert re.match(r'^[A-Za-z0-9._-]+==[0-9][0-9.a-z]*(;| |$)', line), line
+
+
+def test_runtime_needs_no_torch():
+    text = ''.join(
+        (ROOT / 'requirements' / f'{name}.txt').read_text()
+        for name in ('runtime', 'ros-kilted', 'ros-jazzy')
+    )
+    assert 'torch' not in text
+    for path in (ROOT / 'morngan_ros').rglob('*.py'):
+        assert not re.search(r'^\s*(import|from) torch\b', path.read_text(), re.MULTILINE), path
