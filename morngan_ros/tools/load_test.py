@@ -25,6 +25,7 @@ from rclpy.node import Node
 from rclpy.qos import qos_profile_sensor_data
 from sensor_msgs.msg import Image
 
+from morngan_ros import fastdds
 from morngan_ros.errors import SourceError
 from morngan_ros.models import default_model
 from morngan_ros.tools import cli
@@ -201,7 +202,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         result = (publish if options.role == 'camera' else subscribe)(options)
         options.out.write_text(json.dumps(result))
         return 0
-    ros.set_fastdds_profile()
+    fastdds.set_profile()
     os.environ.setdefault('ROS_AUTOMATIC_DISCOVERY_RANGE', 'LOCALHOST')
     with tempfile.TemporaryDirectory(prefix='load_test-') as folder:
         report = measure(options, Path(folder))
