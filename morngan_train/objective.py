@@ -5,6 +5,7 @@ import torch
 from morngan_train.data.unpaired import Sample
 from morngan_train.losses.adversarial import generator_loss
 from morngan_train.losses.aligned import aligned_loss
+from morngan_train.losses.conditional_gradient import cgr_loss
 from morngan_train.losses.cycle import cycle_loss
 from morngan_train.losses.monochrome import monochrome_loss
 from morngan_train.losses.structured_gradient import sga_loss
@@ -50,6 +51,9 @@ def generator_losses(
         'sga_b': _sga(made.fake_day, batch['night_edges'], r),
         'monochrome': r.monochrome * monochrome_loss(made.fake_night),
     }
+    if phase.cgr > 0:
+        repair = cgr_loss(made.fake_day, batch['night'], padding=r.gradient_padding)
+        losses['cgr'] = phase.cgr * repair
     if made.colored_day is not None:
         losses |= pair_losses(batch, made.colored_day, recipe, phase)
     return losses

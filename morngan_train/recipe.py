@@ -120,6 +120,7 @@ class Phase(_Section):
     aligned: float = Field(
         default=0.0, ge=0, description='weight of the registered day pairs; 0 is off'
     )
+    cgr: float = Field(default=0.0, ge=0, description='weight of conditional gradient repair')
     unpaired: bool = Field(
         default=True, description='false: only the aligned pairs, a warm start at a tenth the cost'
     )

@@ -10,6 +10,7 @@ from morngan_train.losses.adversarial import discriminator_loss
 from morngan_train.losses.adversarial import generator_loss
 from morngan_train.losses.aligned import aligned_loss
 from morngan_train.losses.aligned import gaussian_blur
+from morngan_train.losses.conditional_gradient import cgr_loss
 from morngan_train.losses.cycle import cycle_loss
 from morngan_train.losses.gradient import gradient_magnitude
 from morngan_train.losses.monochrome import monochrome_loss
@@ -169,3 +170,44 @@ def test_aligned_colour_by_hand():
     expected = (1.402 + 0.598 + 0.598) / 3
     both = aligned_loss(red, grey, ssim_weight=0, chroma_weight=2)
     assert both.item() == pytest.approx(3 * expected, rel=1e-4)
+
+
+def stripes(amplitude: float, size: int = 24) -> torch.Tensor:
+    """One step of a height in u between columns 11 and 12; the gradient is that height on both."""
+    x = torch.full((1, 3, size, size), -1.0)
+    x[..., size // 2 :] += 2 * amplitude
+    return x
+
+
+def test_cgr_by_hand():
+    """Only the two columns at the step stand out; half of their gradient is missing."""
+    source, fake = stripes(0.8), stripes(0.4)
+    assert cgr_loss(fake, source).item() == pytest.approx(0.5, rel=1e-3)
+    assert cgr_loss(stripes(1.0), source).item() == 0  # stronger edges cost nothing
+    assert cgr_loss(source, source).item() == 0
+
+
+def test_cgr_looks_only_within_the_mask():
+    """A second step, outside of the mask, is missing in the fake and costs nothing."""
+    source, fake = stripes(0.8), stripes(0.4)
+    source[..., 20:] -= 1.0
+    mask = torch.ones(1, 1, 24, 24)
+    mask[..., 18:] = 0
+    assert cgr_loss(fake, source, mask).item() == pytest.approx(0.5, rel=1e-3)
+    assert cgr_loss(fake, source).item() > 0.55
+
+
+def test_cgr_without_anything_to_repair_is_a_connected_zero():
+    fake = image(9).requires_grad_()
+    flat_source, empty = torch.zeros(1, 3, 32, 32), torch.zeros(1, 1, 32, 32)
+    for loss in (cgr_loss(fake, flat_source), cgr_loss(fake, image(10), empty)):
+        assert loss.item() == 0
+        loss.backward()
+        assert torch.isfinite(fake.grad).all()
+
+
+def test_cgr_teaches_the_translation_alone():
+    fake, source = image(11).requires_grad_(), image(12).requires_grad_()
+    cgr_loss(fake, source).backward()
+    assert fake.grad.abs().sum() > 0
+    assert source.grad is None
