@@ -172,7 +172,7 @@ class ColorizeNode(LifecycleNode):
         generator = pipeline.generator
         self.get_logger().info(
             f'generator {generator.name} runs on {generator.provider} '
-            f'({generator.engine.precision}), detections are '
+            f'({generator.precision}), detections are '
             f'{"on" if pipeline.detector else "off: set the parameter detector"}'
         )
 
@@ -294,7 +294,7 @@ def _facts(pipeline: Pipeline) -> dict[str, str]:
         'model': generator.name,
         'model sha256': generator.sha256,
         'provider': generator.provider,
-        'precision': generator.engine.precision,
+        'precision': generator.precision,
         'detector': pipeline.detector.provider if pipeline.detector else 'off',
     }
 

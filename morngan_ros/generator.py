@@ -30,6 +30,7 @@ class Generator:
         engine: what runs the model.
         name: the recipe's name, or the file's name without its ending.
         provider: where the model really runs.
+        precision: 'int8' for a quantised file, else what the engine computes in.
         info: what the exporter wrote about the model; empty for foreign models.
         sha256: digest of the model file.
     """
@@ -55,6 +56,7 @@ class Generator:
         self.provider = engine.provider
         self.sha256 = engine.sha256
         self.info = _parse_info(engine)
+        self.precision = 'int8' if self.info.get('precision') == 'int8' else engine.precision
         self.name = str(self.info.get('recipe') or engine.path.stem)
         self._keeps_contract = _keeps_contract(engine)
         if not self._keeps_contract:

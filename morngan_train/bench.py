@@ -74,7 +74,7 @@ def bench_shipped(model: Path, rounds: int) -> dict[str, dict[str, dict[str, flo
         for provider in reversed(PROVIDERS):
             generator = _load(model, provider)
             if generator is not None:
-                label = f'{provider} {generator.engine.precision}'
+                label = f'{provider} {generator.precision}'
                 variants[label] = partial(generator, frame)
         pipeline = Pipeline.load(model)
         label = f'auto ({pipeline.generator.provider}), whole pipeline from 16 bit'
