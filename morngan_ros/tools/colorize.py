@@ -155,7 +155,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     print(
         f'{done} frames of {source.label} -> {options.out} '
         f'({done / (perf_counter() - started):.1f} frames/s, {generator.name} on '
-        f'{generator.provider} {generator.engine.precision})'
+        f'{generator.provider} {generator.precision})'
     )
     if skipped:
         print(f'{len(skipped)} frames were skipped: {", ".join(skipped)}', file=sys.stderr)
