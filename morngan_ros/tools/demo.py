@@ -11,11 +11,13 @@ import json
 import os
 from pathlib import Path
 import random
+import statistics
 import time
 from typing import Any
 
 from diagnostic_msgs.msg import DiagnosticArray
 from diagnostic_msgs.msg import DiagnosticStatus
+import numpy as np
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
 from rich.progress import Progress
@@ -29,6 +31,7 @@ from morngan_ros.errors import ModelError
 from morngan_ros.errors import MornganError
 from morngan_ros.errors import SourceError
 from morngan_ros.models import default_model
+from morngan_ros.pipeline import Pipeline
 from morngan_ros.sources import open_source
 from morngan_ros.tools import cli
 from morngan_ros.tools import contact_sheet
@@ -44,6 +47,8 @@ EXAMPLES = """\
 # With fewer frames than this share of them, the demo did not work.
 ENOUGH = 0.9
 COLUMNS = 6
+# The rate that the demo chooses: frames a second, from so many trials.
+SLOWEST, FASTEST, TRIALS = 1.0, 10.0, 5
 # Seconds: until models are loaded; until the recorder is ready; from one frame to the next.
 LOADING, CONNECTING, STALLED = 120.0, 20.0, 15.0
 
@@ -98,15 +103,17 @@ def main(argv: Sequence[str] | None = None) -> int:
     for file in filter(None, (model, options.detector)):
         if not file.is_file():
             raise ModelError(f'{file}: no such model file')
+    first = next(iter(open_source(options.input, frames=options.frames))).counts
+    if options.rate is None:
+        options.rate = affordable_rate(model, options, first)
     source = open_source(options.input, rate=options.rate, frames=options.frames)
-    size = next(iter(source)).counts.shape
     _make_room(options.out)
     _set_environment()
     parameters = {
         'model': model.resolve(),
         'provider': options.provider,
         'image_transport': 'compressed' if _is_compressed(options.input) else 'raw',
-        'warm_up_size': f'[{size[1]}, {size[0]}]',
+        'warm_up_size': f'[{first.shape[1]}, {first.shape[0]}]',
     }
     if options.detector is not None:
         parameters['detector'] = options.detector.resolve()
@@ -129,6 +136,17 @@ def main(argv: Sequence[str] | None = None) -> int:
             f'too slow for this rate; try --rate {max(1, options.rate / 2):g} or a smaller model'
         )
     return 0
+
+
+def affordable_rate(model: Path, options: argparse.Namespace, counts: np.ndarray) -> float:
+    """Return half of the frames a second that the models manage alone here, at most 10.
+
+    The other half is for the source, the recorder and whatever else runs on this machine.
+    """
+    pipeline = Pipeline.load(model, detector=options.detector, provider=options.provider)
+    pipeline.warm_up(*counts.shape)
+    seconds = [sum(pipeline(counts, float(i)).seconds.values()) for i in range(TRIALS)]
+    return round(min(FASTEST, max(SLOWEST, 0.5 / statistics.median(seconds))), 1)
 
 
 def run(options: argparse.Namespace, length: int, parameters: dict[str, Any]) -> int:
@@ -338,7 +356,9 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument('--model', type=Path, help='generator (default: the one that ships)')
     parser.add_argument('--provider', default='auto', help='what runs the models')
     parser.add_argument(
-        '--rate', type=float, default=5.0, help='frames a second; bags have their own'
+        '--rate',
+        type=float,
+        help='frames a second (default: what this machine manages, 1 to 10); bags have their own',
     )
     parser.add_argument('--frames', type=int, help='end after so many')
     parser.add_argument('--out', type=Path, default=Path('out/demo'), help='default: %(default)s')
