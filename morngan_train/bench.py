@@ -7,6 +7,7 @@ slows all of them. Milliseconds are this machine's; the ratios are what carries 
 import argparse
 from collections.abc import Callable
 from collections.abc import Mapping
+from collections.abc import Sequence
 from functools import partial
 import json
 import os
@@ -14,6 +15,7 @@ from pathlib import Path
 import platform
 import tempfile
 from time import perf_counter
+from time import sleep
 
 import numpy as np
 import onnx
@@ -34,6 +36,8 @@ from morngan_train.networks.generator import build_translator
 Variants = Mapping[str, Callable[[], object]]
 PROVIDERS = ('openvino', 'cpu')
 SIZES = ((640, 512), (360, 288))
+REST = 0.05
+"""Seconds between two calls: threads of the former runtime spin a while before they sleep."""
 
 
 def interleaved(variants: Variants, rounds: int, title: str) -> dict[str, dict[str, float]]:
@@ -48,6 +52,7 @@ def interleaved(variants: Variants, rounds: int, title: str) -> dict[str, dict[s
     seconds: dict[str, list[float]] = {name: [] for name in variants}
     for _ in track(range(rounds), description=title):
         for name, run in variants.items():
+            sleep(REST)
             start = perf_counter()
             run()
             seconds[name].append(perf_counter() - start)
@@ -65,22 +70,23 @@ def interleaved(variants: Variants, rounds: int, title: str) -> dict[str, dict[s
     }
 
 
-def bench_shipped(model: Path, rounds: int) -> dict[str, dict[str, dict[str, float]]]:
-    """Time a model file by size, provider and thread count; the first row is ONNX Runtime."""
+def bench_files(models: Sequence[Path], rounds: int) -> dict[str, dict[str, dict[str, float]]]:
+    """Time model files by size and provider; the first row is the first file on ONNX Runtime."""
     results = {}
     for width, height in SIZES:
         frame = _frame(height, width)
         variants: dict[str, Callable[[], object]] = {}
-        for provider in reversed(PROVIDERS):
-            generator = _load(model, provider)
-            if generator is not None:
-                label = f'{provider} {generator.precision}'
-                variants[label] = partial(generator, frame)
-        pipeline = Pipeline.load(model)
-        label = f'auto ({pipeline.generator.provider}), whole pipeline from 16 bit'
+        for model in models:
+            for provider in reversed(PROVIDERS):
+                generator = _load(model, provider)
+                if generator is not None:
+                    variants[f'{provider}, {generator.precision}'] = partial(generator, frame)
+        pipeline = Pipeline.load(models[0])
         counts = frame.astype(np.uint16) * 20 + 3000
-        variants[label] = partial(pipeline, counts, 0.0)
-        title = f'{model.stem} {width}x{height}'
+        variants[f'whole pipeline, auto ({pipeline.generator.provider})'] = partial(
+            pipeline, counts, 0.0
+        )
+        title = f'{models[0].stem} {width}x{height}'
         results[title] = interleaved(variants, rounds, title)
     return results
 
@@ -133,12 +139,14 @@ def _show(results: Mapping[str, Mapping[str, Mapping[str, float]]]) -> None:
 def main() -> int:
     """Run all benchmarks, print tables and write one JSON file."""
     parser = argparse.ArgumentParser(prog='python -m morngan_train.bench', description=__doc__)
-    parser.add_argument('--model', type=Path, help='default: the model that ships')
+    parser.add_argument('--model', type=Path, nargs='+', help='default: the models that ship')
     parser.add_argument('--rounds', type=int, default=30, help='default: %(default)s')
     parser.add_argument('--out', type=Path, default=Path('out/bench.json'))
     args = parser.parse_args()
+    shipped = default_model()
+    models = args.model or [shipped, shipped.with_stem(f'{shipped.stem}_fp32')]
     results = {
-        **bench_shipped(args.model or default_model(), args.rounds),
+        **bench_files(models, args.rounds),
         **bench_full_size(max(3, args.rounds // 5)),
     }
     _show(results)
