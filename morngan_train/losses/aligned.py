@@ -13,6 +13,7 @@ from morngan_train.colorspace import to_unit
 from morngan_train.losses.ssim import ssim
 
 CHROMA_BLUR = 4.0
+COLOR_FLOOR = 0.02
 
 
 def gaussian_blur(x: torch.Tensor, sigma: float) -> torch.Tensor:
@@ -41,10 +42,11 @@ def aligned_loss(
     ssim_weight: float = 1.0,
     chroma_weight: float = 0.0,
 ) -> torch.Tensor:
-    """Return |f − t| + w_s · (1 − SSIM(b(f), b(t))) + w_c · |b'(c(f) − c(t))|.
+    """Return |f − t| + w_s · (1 − SSIM(b(f), b(t))) + w_c · ω |b'(c(f) − c(t))|.
 
     b is a blur that forgives small shifts; c is `chroma` and b' a blur four times as wide: colour
     needs no sharp borders, and without a term of its own it drowns in the structure of the picture.
+    ω weighs colourful pixels of the target more than grey ones, with mean 1.
     The first term is not blurred: a blur cannot see the checkerboards of pixel shuffling.
 
     Args:
@@ -62,6 +64,16 @@ def aligned_loss(
         x, y = gaussian_blur(fake, sigma), gaussian_blur(target, sigma)
         loss = loss + ssim_weight * (1 - ssim(to_unit(x), to_unit(y), 11))
     if chroma_weight:
-        wide = gaussian_blur(chroma(fake) - chroma(target), CHROMA_BLUR * sigma)
-        loss = loss + chroma_weight * wide.abs().mean()
+        wanted = chroma(target)
+        wide = gaussian_blur(chroma(fake) - wanted, CHROMA_BLUR * sigma)
+        loss = loss + chroma_weight * (_colorfulness(wanted) * wide.abs()).mean()
     return loss
+
+
+def _colorfulness(wanted: torch.Tensor) -> torch.Tensor:
+    """Weigh pixels by how colourful the target is there, mean 1 in every picture: [N, 1, H, W].
+
+    Most pixels of a street are grey, and grey is what their median would paint everywhere.
+    """
+    strength = wanted.abs().mean(1, keepdim=True) + COLOR_FLOOR
+    return strength / strength.mean((2, 3), keepdim=True)

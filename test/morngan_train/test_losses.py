@@ -211,3 +211,21 @@ def test_cgr_teaches_the_translation_alone():
     cgr_loss(fake, source).backward()
     assert fake.grad.abs().sum() > 0
     assert source.grad is None
+
+
+def test_aligned_colour_counts_more_where_the_target_is_colourful():
+    """The same grey fake: errors on a red half weigh more than the red half's share of pixels."""
+    target = torch.full((1, 3, 64, 64), -0.402)
+    target[:, 0, :, 32:], target[:, 1:, :, 32:] = 1.0, -1.0
+    grey = torch.full((1, 3, 64, 64), -0.402)
+
+    def colour(fake):
+        return aligned_loss(fake, target, ssim_weight=0, chroma_weight=1) - aligned_loss(
+            fake, target, ssim_weight=0
+        )
+
+    wrong = 2.598 / 3  # mean of |c| over the channels of red
+    plain = wrong / 2  # without weights: half of the pixels are wrong
+    # ω on the red half: (0.866 + 0.02) / mean of (0.886, 0.02) = 1.956, less at the blurred border.
+    assert colour(grey).item() == pytest.approx(1.956 * plain, rel=0.1)
+    assert colour(target).item() == pytest.approx(0, abs=1e-5)
