@@ -61,7 +61,12 @@ def _parser() -> argparse.ArgumentParser:
         help='write the ONNX file for the vehicle',
         description='Write the ONNX file for the vehicle and prove that it equals PyTorch.',
     )
-    out.add_argument('checkpoint', type=Path, help='epoch_NNN.pt or last.pt of a run')
+    out.add_argument(
+        'checkpoint',
+        type=Path,
+        nargs='+',
+        help='epoch_NNN.pt or last.pt of a run; the weights of several are averaged',
+    )
     out.add_argument('--out', type=Path, required=True, help='file to write, NAME.onnx')
     out.add_argument('--data-name', default='', help='what it was trained on, in words')
     out.add_argument('--licence', default='Apache-2.0', help='of the weights (%(default)s)')
@@ -83,7 +88,7 @@ def _export(args: argparse.Namespace) -> int:
         raise ExportError(f'{args.scores} cannot be read as JSON: {error}') from error
     frames = [read_thermal(file) for file in list_images(args.int8)] if args.int8 else []
     metadata = export(
-        load_trained(args.checkpoint),
+        load_trained(*args.checkpoint),
         args.out,
         data_name=args.data_name,
         licence=args.licence,

@@ -42,18 +42,27 @@ class Trained:
     epoch: int
 
 
-def load_trained(path: Path) -> Trained:
-    """Build the averaged generator of a checkpoint (`last.pt` or `epoch_NNN.pt`).
+def load_trained(path: Path, *more: Path) -> Trained:
+    """Build the generator of a checkpoint (`last.pt` or `epoch_NNN.pt`).
+
+    Args:
+        path: The checkpoint; recipe, step and epoch are taken from it.
+        *more: Checkpoints of the same run; the weights of all are averaged, which evens out what
+            adversarial training changes from one epoch to the next.
 
     Raises:
-        CheckpointError: The file cannot be used.
+        CheckpointError: A file cannot be used, or they do not fit together.
     """
-    state = checkpoint.load(path)
+    states = [checkpoint.load(p) for p in (path, *more)]
+    state = states[0]
     recipe = parse_recipe(state['recipe'], str(path))
     shape = recipe.generator
     translator = build_translator(shape.ngf, shape.blocks, shape.stem)
     try:
-        translator.load_state_dict(state['average'])
+        weights = [s['average'] for s in states]
+        translator.load_state_dict(
+            {name: torch.stack([w[name] for w in weights]).mean(0) for name in weights[0]}
+        )
     except (KeyError, RuntimeError) as error:
         raise checkpoint.CheckpointError(f'{path} does not fit its own recipe: {error}') from error
     step = int(state['step'])

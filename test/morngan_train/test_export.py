@@ -143,3 +143,16 @@ def test_command_line(trained, recipe, tmp_path, capsys):
     assert load_trained(tmp_path / 'epoch_002.pt').epoch == 2
     assert main(['export', str(tmp_path / 'missing.pt'), '--out', str(out)]) == 2
     assert 'does not exist' in capsys.readouterr().err
+
+
+def test_several_checkpoints_are_averaged(recipe, tmp_path):
+    translators = [build_translator(4, 2, 'shuffle') for _ in range(2)]
+    for i, translator in enumerate(translators):
+        state = {'recipe': recipe.model_dump(mode='json'), 'step': i, 'epoch': i}
+        state['average'] = translator.state_dict()
+        checkpoint.save(tmp_path / f'{i}.pt', state)
+    mean = load_trained(tmp_path / '1.pt', tmp_path / '0.pt')
+    assert mean.epoch == 1
+    name = 'encoder.layers.1.weight'
+    expected = (translators[0].state_dict()[name] + translators[1].state_dict()[name]) / 2
+    torch.testing.assert_close(mean.colorizer.translator.state_dict()[name], expected)
