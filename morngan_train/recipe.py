@@ -122,7 +122,7 @@ class Phase(_Section):
     )
     cgr: float = Field(default=0.0, ge=0, description='weight of conditional gradient repair')
     unpaired: bool = Field(
-        default=True, description='false: only the aligned pairs, a warm start at a tenth the cost'
+        default=True, description='false: only the aligned pairs, a cheap warm start'
     )
     lr_factor: float = Field(default=1.0, gt=0, le=10)
 
