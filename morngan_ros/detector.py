@@ -213,7 +213,7 @@ class Detector:
 
     def _infer(self, canvas: np.ndarray) -> np.ndarray:
         """Run the network on a picture of its own size: float [N, ...] without the batch axis."""
-        image = canvas.transpose(2, 0, 1)[None].astype(self.engine.inputs[0].dtype) / 255
+        image = cv2.dnn.blobFromImage(canvas, 1 / 255)
         return self.engine(image.astype(self.engine.inputs[0].dtype, copy=False))[0]
 
 

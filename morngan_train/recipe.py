@@ -130,6 +130,8 @@ class Phase(_Section):
     def _has_something_to_do(self) -> 'Phase':
         if not self.unpaired and self.aligned == 0:
             raise ValueError('a phase that is not unpaired needs a weight for aligned')
+        if not self.unpaired and self.cgr > 0:
+            raise ValueError('cgr needs unpaired night frames: remove it, or set unpaired: true')
         return self
 
 

@@ -178,16 +178,17 @@ class Probe:
         """Wait for the message that has the stamp of a header."""
         return self.wait_for(topic, lambda message: message.header.stamp == header.stamp)
 
+    def call_later(self, kind: type, service: str, request: Any) -> Any:
+        """Call a service and return the future of its response."""
+        client = self.node.create_client(kind, service)
+        assert client.wait_for_service(PATIENCE), f'no service {service}'
+        return client.call_async(request)
+
     def call(self, kind: type, service: str, request: Any) -> Any:
         """Call a service and return its response."""
-        client = self.node.create_client(kind, service)
-        try:
-            assert client.wait_for_service(PATIENCE), f'no service {service}'
-            future = client.call_async(request)
-            wait_until(future.done, f'a response of {service}')
-            return future.result()
-        finally:
-            self.node.destroy_client(client)
+        future = self.call_later(kind, service, request)
+        wait_until(future.done, f'a response of {service}')
+        return future.result()
 
     def set_parameters(self, **values: Any) -> Any:
         """Set parameters of the node in one call; returns the result."""

@@ -109,6 +109,34 @@ def save_generator(
     )
 
 
+def save_slow_generator(path: Path, layers: int = 100) -> Path:
+    """Save a generator that keeps the contract and takes seconds for a picture of 640x512."""
+    rng = np.random.default_rng(0)
+    shapes = [(16, 1), *[(16, 16)] * layers, (3, 16)]
+    constants = {
+        f'weight{i}': rng.normal(0, 0.1, (*shape, 3, 3)).astype(np.float32)
+        for i, shape in enumerate(shapes)
+    }
+    nodes = [helper.make_node('Cast', ['thermal'], ['x0'], to=TensorProto.FLOAT)]
+    nodes += [
+        helper.make_node('Conv', [f'x{i}', f'weight{i}'], [f'x{i + 1}'], pads=[1, 1, 1, 1])
+        for i in range(len(shapes))
+    ]
+    nodes += [
+        helper.make_node('Transpose', [f'x{len(shapes)}'], ['last'], perm=[0, 2, 3, 1]),
+        helper.make_node('Cast', ['last'], ['color'], to=TensorProto.UINT8),
+    ]
+    uint8 = TensorProto.UINT8
+    return _save(
+        path,
+        nodes,
+        [helper.make_tensor_value_info('thermal', uint8, [1, 1, 'H', 'W'])],
+        [helper.make_tensor_value_info('color', uint8, [1, 'H', 'W', 3])],
+        constants,
+        {'morngan': json.dumps({'contract': 1, 'recipe': 'slow'})},
+    )
+
+
 def save_foreign_generator(
     path: Path,
     *,

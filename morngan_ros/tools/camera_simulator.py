@@ -3,7 +3,6 @@
 import argparse
 from collections.abc import Sequence
 import itertools
-import re
 
 from morngan_ros.errors import SourceError
 from morngan_ros.sources import DEFAULT_FRAME_ID
@@ -43,12 +42,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _scene(size: str, seed: int) -> ThermalScene:
-    sides = re.fullmatch(r'(\d+)x(\d+)', size)
-    if sides is None:
-        raise SourceError(f'--size must look like 640x512, not {size}')
+def _scene(size: tuple[int, int], seed: int) -> ThermalScene:
     try:
-        return ThermalScene(int(sides[1]), int(sides[2]), seed)
+        return ThermalScene(*size, seed)
     except ValueError as error:
         raise SourceError(str(error)) from None
 
@@ -59,7 +55,7 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
         '--rate', type=float, default=DEFAULT_RATE, help='frames a second (default: %(default)s)'
     )
     parser.add_argument('--frames', type=int, help='end after so many (default: never)')
-    parser.add_argument('--size', default='640x512', help='default: %(default)s')
+    parser.add_argument('--size', type=cli.size, default=(640, 512), help='default: 640x512')
     parser.add_argument('--seed', type=int, default=0, help='what the street looks like')
     parser.add_argument('--topic', default='image_raw', help='default: %(default)s')
     parser.add_argument('--frame-id', default=DEFAULT_FRAME_ID, help='default: %(default)s')

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from collections.abc import Sequence
 import functools
 from pathlib import Path
+import re
 import shutil
 import sys
 
@@ -16,6 +17,7 @@ from rich.progress import TextColumn
 from rich.progress import TimeRemainingColumn
 
 from morngan_ros.bags import is_bag
+from morngan_ros.errors import FrameError
 from morngan_ros.errors import MornganError
 from morngan_ros.errors import SourceError
 
@@ -66,6 +68,33 @@ def progress() -> Progress:
         TimeRemainingColumn(),
         console=Console(stderr=True),
     )
+
+
+class Skipped:
+    """Remembers the frames that could not be read, and says so at once and at the end."""
+
+    def __init__(self) -> None:
+        self.names: list[str] = []
+
+    def __call__(self, name: str, error: FrameError) -> None:
+        """Leave out a frame: for `on_bad` of a source."""
+        self.names.append(name)
+        print(f'skipped {name}: {error}', file=sys.stderr)
+
+    def exit_code(self) -> int:
+        """Sum up, and return INCOMPLETE if anything was left out."""
+        if not self.names:
+            return 0
+        print(f'{len(self.names)} frames were skipped: {", ".join(self.names)}', file=sys.stderr)
+        return INCOMPLETE
+
+
+def size(text: str) -> tuple[int, int]:
+    """Read '640x512' as (640, 512): a type for argparse."""
+    sides = re.fullmatch(r'(\d+)x(\d+)', text)
+    if sides is None:
+        raise argparse.ArgumentTypeError(f'a size looks like 640x512, not {text}')
+    return int(sides[1]), int(sides[2])
 
 
 def claim_output(out: Path, source: str, overwrite: bool) -> None:

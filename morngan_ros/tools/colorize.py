@@ -5,7 +5,6 @@ from collections.abc import Callable
 from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
-import sys
 from time import perf_counter
 from typing import Protocol
 
@@ -126,14 +125,9 @@ class BagSink:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; returns the exit code."""
     options = _parse(argv)
-    skipped: list[str] = []
-
-    def skip(name: str, error: FrameError) -> None:
-        skipped.append(name)
-        print(f'skipped {name}: {error}', file=sys.stderr)
-
+    skipped = cli.Skipped()
     _check(options)
-    source = open_source(options.input, rate=options.rate, topic=options.topic, on_bad=skip)
+    source = open_source(options.input, rate=options.rate, topic=options.topic, on_bad=skipped)
     cli.claim_output(options.out, options.input, options.overwrite)
     pipeline = Pipeline.load(
         options.model or default_model(),
@@ -148,7 +142,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     with ExitStack() as stack:
         sink = _open_sink(options, source)
         stack.callback(sink.close)
-        done = colorize(source, pipeline, sink, skip)
+        done = colorize(source, pipeline, sink, skipped)
     if done == 0:
         raise SourceError(f'{source.label}: none of its frames could be read')
     generator = pipeline.generator
@@ -157,10 +151,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         f'({done / (perf_counter() - started):.1f} frames/s, {generator.name} on '
         f'{generator.provider} {generator.precision})'
     )
-    if skipped:
-        print(f'{len(skipped)} frames were skipped: {", ".join(skipped)}', file=sys.stderr)
-        return cli.INCOMPLETE
-    return 0
+    return skipped.exit_code()
 
 
 def colorize(

@@ -15,8 +15,6 @@ import statistics
 import time
 from typing import Any
 
-from diagnostic_msgs.msg import DiagnosticArray
-from diagnostic_msgs.msg import DiagnosticStatus
 import numpy as np
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
@@ -67,10 +65,12 @@ class Observer:
         self._node = node
         self._executor = SingleThreadedExecutor()
         self._executor.add_node(node)
-        self.works = False
-        self.problem = ''
-        self.published = 0
-        node.create_subscription(DiagnosticArray, '/diagnostics', self._on_diagnostics, 10)
+        self.watch = ros.NodeWatch(node)
+
+    @property
+    def published(self) -> int:
+        """How many frames the node says that it published."""
+        return int(self.watch.values.get('published', 0))
 
     def spin(self) -> None:
         """Take in what has come, for a tenth of a second."""
@@ -86,14 +86,6 @@ class Observer:
             for topic in OUTPUTS
         )
 
-    def _on_diagnostics(self, message: DiagnosticArray) -> None:
-        for status in message.status:
-            values = {entry.key: entry.value for entry in status.values}
-            if 'published' in values:
-                self.works = status.level == DiagnosticStatus.OK
-                self.problem = status.message if status.level == DiagnosticStatus.ERROR else ''
-                self.published = int(values['published'])
-
 
 @cli.reports_errors
 def main(argv: Sequence[str] | None = None) -> int:
@@ -104,7 +96,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         if not file.is_file():
             raise ModelError(f'{file}: no such model file')
     first = next(iter(open_source(options.input, frames=options.frames))).counts
-    if options.rate is None:
+    if options.rate is None and not is_bag(Path(options.input)):
         options.rate = affordable_rate(model, options, first)
     source = open_source(options.input, rate=options.rate, frames=options.frames)
     _make_room(options.out)
@@ -133,7 +125,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     if summary['frames_colorized'] < ENOUGH * published:
         raise SourceError(
             f'only {summary["frames_colorized"]} of {published} frames were colorized: '
-            f'too slow for this rate; try --rate {max(1, options.rate / 2):g} or a smaller model'
+            f'too slow for {summary["rate_hz"]:g} frames a second; try a lower --rate (a bag: '
+            'replay it with a --rate below 1) or a smaller model'
         )
     return 0
 
@@ -175,7 +168,7 @@ def run(options: argparse.Namespace, length: int, parameters: dict[str, Any]) ->
         def wait(reached: Callable[[], bool], what: str, patience: float) -> None:
             _wait(reached, what, patience, observer, children, stop.is_set)
 
-        wait(lambda: observer.works, 'the node to load its models', LOADING)
+        wait(lambda: observer.watch.works, 'the node to load its models', LOADING)
         wait(observer.recorder_listens, 'the recorder to connect', CONNECTING)
         progress.update(task, description='colorize')
         camera = start('source', source)
@@ -191,7 +184,9 @@ def _commands(
     options: argparse.Namespace, parameters: dict[str, Any]
 ) -> tuple[list[str], list[str], list[str]]:
     replay = ['morngan_ros.tools.replay', str(options.input), '--topic', 'image_raw']
-    replay += ['--wait', '2', '--fps', str(options.rate)]
+    replay += ['--wait', '2']
+    if options.rate is not None:
+        replay += ['--fps', str(options.rate)]
     if options.frames is not None:
         replay += ['--frames', str(options.frames)]
     node = ['morngan_ros.colorize_node', '--ros-args']
@@ -227,8 +222,8 @@ def _check(observer: Observer, children: Sequence[Child], interrupted: Callable[
                 f'the {child.name} ended with code {child.exit_code}: {child.last_words()} '
                 f'(all of it in {child.log})'
             )
-    if observer.problem:
-        raise MornganError(f'the node cannot work: {observer.problem}')
+    if observer.watch.problem:
+        raise MornganError(f'the node cannot work: {observer.watch.problem}')
 
 
 def _follow(

@@ -3,7 +3,6 @@
 import argparse
 from collections.abc import Sequence
 from pathlib import Path
-import sys
 
 from morngan_ros.bags import BagWriter
 from morngan_ros.bags import camera_info_message
@@ -11,7 +10,6 @@ from morngan_ros.bags import image_message
 from morngan_ros.bags import is_bag
 from morngan_ros.bags import sibling
 from morngan_ros.bags import STORAGES
-from morngan_ros.errors import FrameError
 from morngan_ros.errors import SourceError
 from morngan_ros.sources import DEFAULT_FRAME_ID
 from morngan_ros.sources import open_source
@@ -26,12 +24,7 @@ night.mp4 --out night_bag --start 1700000000 --storage sqlite3"""
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; returns the exit code."""
     options = _parse(argv)
-    skipped: list[str] = []
-
-    def skip(name: str, error: FrameError) -> None:
-        skipped.append(name)
-        print(f'skipped {name}: {error}', file=sys.stderr)
-
+    skipped = cli.Skipped()
     if is_bag(Path(options.input)):
         raise SourceError(f'{options.input} is a bag already')
     source = open_source(
@@ -39,7 +32,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         rate=options.rate,
         start_ns=None if options.start is None else round(options.start * 1e9),
         frame_id=options.frame_id,
-        on_bad=skip,
+        on_bad=skipped,
     )
     cli.claim_output(options.out, options.input, options.overwrite)
     info_topic = sibling(options.topic, 'camera_info')
@@ -54,10 +47,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if written == 0:
         raise SourceError(f'{source.label}: none of its frames could be read')
     print(f'{written} frames of {source.label} -> {options.out} ({options.topic}, {info_topic})')
-    if skipped:
-        print(f'{len(skipped)} frames were skipped: {", ".join(skipped)}', file=sys.stderr)
-        return cli.INCOMPLETE
-    return 0
+    return skipped.exit_code()
 
 
 def _parse(argv: Sequence[str] | None) -> argparse.Namespace:

@@ -16,12 +16,9 @@ import threading
 import time
 from typing import Any
 
-from diagnostic_msgs.msg import DiagnosticArray
-from diagnostic_msgs.msg import DiagnosticStatus
 import numpy as np
 import rclpy
 from rclpy.executors import SingleThreadedExecutor
-from rclpy.node import Node
 from rclpy.qos import qos_profile_sensor_data
 from sensor_msgs.msg import Image
 
@@ -44,25 +41,6 @@ _COUNTERS = ('received', 'published', 'dropped', 'bad', 'failed')
 _SCENES = 8
 
 
-class Diagnostics:
-    """Listens to what the node says about itself."""
-
-    def __init__(self, node: Node) -> None:
-        self.works = False
-        self.problem = ''
-        self.values: dict[str, str] = {}
-        node.create_subscription(DiagnosticArray, '/diagnostics', self._on_message, 10)
-
-    def _on_message(self, message: DiagnosticArray) -> None:
-        for status in message.status:
-            if 'colorizer' in status.name:
-                self.values.update({entry.key: entry.value for entry in status.values})
-                if status.name.endswith('colorize'):
-                    self.works = status.level == DiagnosticStatus.OK
-                    if status.level == DiagnosticStatus.ERROR:
-                        self.problem = status.message
-
-
 def publish(options: argparse.Namespace) -> dict[str, Any]:
     """Play the camera: wait for the node, then publish frames at an even rate.
 
@@ -80,11 +58,11 @@ def publish(options: argparse.Namespace) -> dict[str, Any]:
     stamps: list[int] = []
     with ros.node('camera', None) as (node, stop):
         camera = ros.CameraPublisher(node, 'image_raw', qos_profile_sensor_data)
-        diagnostics = Diagnostics(node)
-        while not diagnostics.works and not stop.is_set():
+        watch = ros.NodeWatch(node)
+        while not watch.works and not stop.is_set():
             rclpy.spin_once(node, timeout_sec=0.1)
-            if diagnostics.problem:
-                raise SourceError(f'the node cannot work: {diagnostics.problem}')
+            if watch.problem:
+                raise SourceError(f'the node cannot work: {watch.problem}')
         ros.wait_for_subscribers(camera.images, 1, stop)
         start = time.monotonic()
         for number in range(round(options.seconds * options.rate)):
@@ -110,12 +88,12 @@ def subscribe(options: argparse.Namespace) -> dict[str, Any]:
 
     with ros.node('viewer', None) as (node, stop):
         node.create_subscription(Image, 'image_color', on_image, qos_profile_sensor_data)
-        diagnostics = Diagnostics(node)
+        watch = ros.NodeWatch(node)
         executor = SingleThreadedExecutor()
         executor.add_node(node)
         while not stop.is_set():
             executor.spin_once(timeout_sec=0.1)
-    return {'arrivals': arrivals, 'node': diagnostics.values}
+    return {'arrivals': arrivals, 'node': watch.values}
 
 
 def measure(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
@@ -219,7 +197,7 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument('--provider', default='auto', help='what runs the models')
     parser.add_argument('--seconds', type=float, default=60.0, help='default: %(default)s')
     parser.add_argument('--rate', type=float, default=30.0, help='frames a second (30)')
-    parser.add_argument('--size', type=_size, default=(640, 512), help='WIDTHxHEIGHT (640x512)')
+    parser.add_argument('--size', type=cli.size, default=(640, 512), help='WIDTHxHEIGHT (640x512)')
     parser.add_argument('--encoding', choices=('mono8', 'mono16'), default='mono8')
     parser.add_argument('--out', type=Path, help='JSON file for the report')
     # The other processes are this module again.
@@ -227,11 +205,6 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
         '--role', choices=('all', 'camera', 'viewer'), default='all', help=argparse.SUPPRESS
     )
     return parser.parse_args(argv)
-
-
-def _size(text: str) -> tuple[int, int]:
-    width, height = text.split('x')
-    return int(width), int(height)
 
 
 if __name__ == '__main__':

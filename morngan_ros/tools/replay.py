@@ -174,14 +174,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     options = _parse(own)
     if options.rate <= 0:
         raise SourceError(f'--rate must be above zero, not {options.rate}')
-    skipped: list[str] = []
-
-    def skip(name: str, error: FrameError) -> None:
-        skipped.append(name)
-        print(f'skipped {name}: {error}', file=sys.stderr)
-
+    skipped = cli.Skipped()
     with ros.node('replay', arguments) as (node, stop):
-        tape = _open_tape(options, node, skip)
+        tape = _open_tape(options, node, skipped)
         tick = _clock(node) if options.clock else None
         ros.wait_for_subscribers(tape.images, options.wait, stop)
         started = time.monotonic()
@@ -194,9 +189,9 @@ def main(argv: Sequence[str] | None = None) -> int:
             f'published {frames} frames of {tape.label} on {tape.images.topic_name} '
             f'in {seconds:.1f} s'
         )
-    if frames == 0 and skipped:
+    if frames == 0 and skipped.names:
         raise SourceError(f'{tape.label}: none of its frames could be read')
-    return cli.INCOMPLETE if skipped else 0
+    return skipped.exit_code()
 
 
 def _open_tape(

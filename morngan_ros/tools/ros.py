@@ -9,6 +9,8 @@ import threading
 import time
 from types import FrameType
 
+from diagnostic_msgs.msg import DiagnosticArray
+from diagnostic_msgs.msg import DiagnosticStatus
 import numpy as np
 import rclpy
 from rclpy.node import Node
@@ -83,6 +85,31 @@ class CameraPublisher:
         height, width = counts.shape
         self.infos.publish(CameraInfo(header=header, height=height, width=width))
         self.images.publish(to_image(counts, header, f'mono{counts.itemsize * 8}'))
+
+
+class NodeWatch:
+    """Listens to what the node `colorizer` says about itself.
+
+    Attributes:
+        works: Whether it colorizes.
+        problem: Why it cannot; empty if it can.
+        values: Its latest figures and facts, by name.
+    """
+
+    def __init__(self, node: Node) -> None:
+        self.works = False
+        self.problem = ''
+        self.values: dict[str, str] = {}
+        node.create_subscription(DiagnosticArray, '/diagnostics', self._on_diagnostics, 10)
+
+    def _on_diagnostics(self, message: DiagnosticArray) -> None:
+        for status in message.status:
+            if 'colorizer' not in status.name:
+                continue
+            self.values.update({entry.key: entry.value for entry in status.values})
+            if status.name.endswith('colorize'):
+                self.works = status.level == DiagnosticStatus.OK
+                self.problem = status.message if status.level == DiagnosticStatus.ERROR else ''
 
 
 def wait_for_subscribers(publisher: Publisher, count: int, stop: threading.Event) -> None:

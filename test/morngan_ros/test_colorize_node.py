@@ -26,11 +26,13 @@ from ros_fixtures import wait_until
 from sensor_msgs.msg import CameraInfo
 from sensor_msgs.msg import CompressedImage
 from sensor_msgs.msg import Image
+from std_msgs.msg import Header
 from std_srvs.srv import SetBool
 from std_srvs.srv import Trigger
 from tiny_models import expected_color
 from tiny_models import save_detector
 from tiny_models import save_generator
+from tiny_models import save_slow_generator
 from vision_msgs.msg import Detection2DArray
 
 from morngan_ros.fastdds import profile_variable
@@ -116,6 +118,28 @@ def test_16_bit_frame_is_exposed_as_in_the_pipeline(node, shared_probe, model):
     expected = Pipeline.load(model, provider='cpu')(counts, 101_000.0).color
     np.testing.assert_array_equal(pixels(color), expected)
     assert pixels(color)[..., 0].std() > 20  # 14 bits are not black
+
+
+def test_exposure_goes_on_without_stamps(tmp_path, model):
+    """With empty stamps the arrival counts: else the first frame would set the window for ever."""
+    fast = {'exposure_time_constant': 0.01, 'provider': 'cpu'}
+    with (
+        colorizer(tmp_path, '/unstamped', model=model, **fast) as process,
+        probe('/unstamped') as opened,
+    ):
+        process.wait_for_log(CONFIGURED)
+        opened.listen(Image, 'image_color')
+        picture = thermal(HEIGHT, WIDTH, 2).astype(np.uint16)
+        colors = []
+        for name, low in (('cold', 3000), ('warm', 9000)):
+            frame = to_image(low + 4 * picture, Header(frame_id=name), 'mono16')
+            opened.publish('image_raw', frame)
+            color = opened.wait_for(
+                'image_color', lambda message, name=name: message.header.frame_id == name
+            )
+            colors.append(pixels(color).astype(int))
+        np.testing.assert_allclose(colors[1], colors[0], atol=3)
+        assert colors[1].std() > 20
 
 
 def test_all_outputs_of_a_frame_share_its_header(node, shared_probe):
@@ -369,6 +393,27 @@ def test_reload_takes_a_good_model_and_keeps_the_old_for_a_bad_one(tmp_path, mod
         taken = reload(blue)
         assert taken.success, taken.message
         assert (color(2) == (0, 0, 255)).all()
+
+
+def test_frames_go_on_during_a_reload(tmp_path, model):
+    """A model that takes seconds to run once at the warm-up size, beside frames of another size."""
+    slow = save_slow_generator(tmp_path / 'slow.onnx')
+    parameters = {'model': model, 'provider': 'cpu', 'threads': 1}
+    with colorizer(tmp_path, '/busy', **parameters) as process, probe('/busy') as opened:
+        process.wait_for_log(CONFIGURED)
+        opened.listen(Image, 'image_color')
+        opened.publish('image_raw', mono8(0))
+        opened.wait_for_stamp('image_color', header(0))
+        assert opened.set_parameters(model=str(slow)).successful
+        answer = opened.call_later(Trigger, 'colorizer/reload_model', Trigger.Request())
+        for number in range(1, 4):
+            opened.publish('image_raw', mono8(number))
+            color = opened.wait_for_stamp('image_color', header(number))
+            expected = expected_color(thermal(HEIGHT, WIDTH, number))
+            np.testing.assert_array_equal(pixels(color), expected)  # by the old model
+        assert not answer.done()
+        wait_until(answer.done, 'the end of the reload')
+        assert answer.result().success
 
 
 def test_lifecycle_transitions(tmp_path, model):

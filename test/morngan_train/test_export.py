@@ -14,6 +14,7 @@ from morngan_train import checkpoint
 from morngan_train.cli import main
 from morngan_train.deploy import Colorizer
 from morngan_train.export import export
+from morngan_train.export import ExportError
 from morngan_train.export import load_trained
 from morngan_train.export import parity
 from morngan_train.export import to_onnx
@@ -98,6 +99,15 @@ def test_colorizer_equals_the_translator(trained):
         expected = y.add(1).mul(127.5).round().byte().permute(0, 2, 3, 1)
         got = Colorizer(translator)(frame)
     assert (got.int() - expected.int()).abs().max() <= 1
+
+
+def test_a_file_that_differs_from_pytorch_is_not_written(trained, tmp_path, monkeypatch):
+    torch.manual_seed(5)
+    other = Colorizer(build_translator(8, 3, 'shuffle'))
+    monkeypatch.setattr('morngan_train.export.to_onnx', lambda _: to_onnx(other))
+    with pytest.raises(ExportError, match='differs from PyTorch'):
+        export(trained, tmp_path / 'model.onnx')
+    assert not (tmp_path / 'model.onnx').exists()
 
 
 def test_int8_keeps_the_contract_and_nearly_the_picture(trained, tmp_path):

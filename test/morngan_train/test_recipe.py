@@ -37,6 +37,10 @@ def test_defaults_are_the_papers():
         ({'data': {'crop': 30}}, 'data.crop'),
         ({'phases': []}, 'phases'),
         ({'phases': [{'name': 'p', 'epochs': 1, 'unpaired': False}]}, 'needs a weight for aligned'),
+        (
+            {'phases': [{'name': 'p', 'epochs': 1, 'unpaired': False, 'aligned': 1, 'cgr': 1}]},
+            'cgr needs unpaired',
+        ),
     ],
 )
 def test_mistakes_are_named(change, message):
