@@ -48,7 +48,9 @@ def test_exit_code_and_last_words(tmp_path):
 def test_a_polite_child_ends_by_sigint(tmp_path):
     ready = tmp_path / 'ready'
     text = f"""
-import pathlib, time
+import pathlib, signal, time
+# A shell that starts tests in the background has them, and their children, ignore SIGINT.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 try:
     pathlib.Path({str(ready)!r}).write_text('yes')
     time.sleep(600)
