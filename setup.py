@@ -31,6 +31,7 @@ setup(
     maintainer_email='morngan@users.noreply.github.com',
     python_requires='>=3.10',
     packages=find_packages(include=['morngan_ros*', 'morngan_train*']),
+    package_data={'morngan_train.labels': ['*.yaml']},
     data_files=[
         ('share/ament_index/resource_index/packages', [f'resource/{NAME}']),
         (str(SHARE), ['package.xml', 'LICENSE']),
@@ -47,6 +48,7 @@ setup(
         'openvino': [line for line in requirements('runtime') if line.startswith('openvino')],
         'detector': ['ultralytics'],  # AGPL-3.0; only exports YOLO weights, the runtime has no use
         'train': requirements('train'),
+        'teachers': requirements('teachers'),
         'dev': requirements('dev'),
     },
     zip_safe=True,

@@ -1,4 +1,4 @@
-"""The command line of the workstation: fit and export."""
+"""The command line of the workstation: prepare, masks, fit and export."""
 
 import argparse
 from collections.abc import Sequence
@@ -7,24 +7,42 @@ from pathlib import Path
 import sys
 
 from lightning_fabric import Fabric
+from rich.console import Console
+from rich.table import Table
 
 from morngan_train.checkpoint import CheckpointError
 from morngan_train.data.crops import CropError
-from morngan_train.data.unpaired import DataError
-from morngan_train.data.unpaired import list_images
-from morngan_train.data.unpaired import read_thermal
+from morngan_train.data.reading import DataError
+from morngan_train.data.reading import list_images
+from morngan_train.data.reading import read_thermal
 from morngan_train.export import export
 from morngan_train.export import ExportError
 from morngan_train.export import load_trained
+from morngan_train.labels import command as masks_command
+from morngan_train.labels.teachers import TeacherError
+from morngan_train.phases import table
+from morngan_train.phases import total_epochs
 from morngan_train.precision import AUTO
 from morngan_train.precision import CHOICES
 from morngan_train.precision import choose_precision
+from morngan_train.prepare import command as prepare_command
 from morngan_train.recipe import load_recipe
+from morngan_train.recipe import Recipe
 from morngan_train.recipe import RecipeError
-from morngan_train.trainer import NonFiniteLossError
+from morngan_train.step import NonFiniteLossError
+from morngan_train.trainer import MOST_WORKERS
+from morngan_train.trainer import open_data
 from morngan_train.trainer import Trainer
 
-EXPECTED = (RecipeError, DataError, CropError, CheckpointError, NonFiniteLossError, ExportError)
+EXPECTED = (
+    RecipeError,
+    DataError,
+    CropError,
+    TeacherError,
+    CheckpointError,
+    NonFiniteLossError,
+    ExportError,
+)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -38,22 +56,31 @@ def _parser() -> argparse.ArgumentParser:
         'that is stopped (Ctrl-C) goes on where it was with --resume auto.',
     )
     fit.add_argument('--config', type=Path, required=True, help='recipe, see config/train/')
-    fit.add_argument(
-        '--data',
-        type=Path,
-        required=True,
-        help='folder with trainA, trainB and, for aligned pairs, trainA_thermal',
-    )
+    fit.add_argument('--data', type=Path, help='data folder, see docs/data.md')
     fit.add_argument('--out', type=Path, help='folder of the run (default: runs/RECIPE)')
     fit.add_argument('--resume', help='a checkpoint, or auto: last.pt of the run if there is one')
     fit.add_argument('--accelerator', default='auto', help='cpu, cuda, auto (default)')
+    fit.add_argument('--devices', type=int, default=1, help='GPUs, or CPU processes (default: 1)')
     fit.add_argument(
         '--precision',
         default=AUTO,
         choices=CHOICES,
         help='of the networks; losses are always float32 (default: %(default)s)',
     )
-    fit.add_argument('--workers', type=int, default=1, help='data loading processes')
+    fit.add_argument(
+        '--workers',
+        type=int,
+        default=1,
+        choices=range(MOST_WORKERS + 1),
+        metavar=f'0..{MOST_WORKERS}',
+        help='data loading processes for each device (default: %(default)s)',
+    )
+    fit.add_argument('--compile', action='store_true', help='optimise networks by torch.compile')
+    fit.add_argument(
+        '--dry-run',
+        action='store_true',
+        help='print what each phase trains, freezes and weighs, check the data, and stop',
+    )
     fit.set_defaults(run=_fit)
 
     out = commands.add_parser(
@@ -78,6 +105,8 @@ def _parser() -> argparse.ArgumentParser:
         help='quantise to int8, calibrated on the thermal frames of a folder',
     )
     out.set_defaults(run=_export)
+    prepare_command.add_parser(commands)
+    masks_command.add_parser(commands)
     return parser
 
 
@@ -102,13 +131,19 @@ def _export(args: argparse.Namespace) -> int:
 
 def _fit(args: argparse.Namespace) -> int:
     recipe = load_recipe(args.config)
+    if args.dry_run:
+        return _dry_run(recipe, args.data)
+    if args.data is None:
+        raise DataError('--data FOLDER is missing; see docs/data.md for what it holds')
     out = args.out or Path('runs') / recipe.name
     fabric = Fabric(
         accelerator=args.accelerator,
-        devices=1,
+        devices=args.devices,
+        strategy='ddp' if args.devices > 1 else 'auto',
         precision=choose_precision(args.precision, args.accelerator),
     )
-    trainer = Trainer(recipe, args.data, out, fabric, workers=args.workers)
+    fabric.launch()
+    trainer = Trainer(recipe, args.data, out, fabric, workers=args.workers, compile=args.compile)
     last = out / 'last.pt'
     if args.resume == 'auto':
         if last.is_file():
@@ -117,9 +152,32 @@ def _fit(args: argparse.Namespace) -> int:
         trainer.resume(Path(args.resume))
     elif last.is_file():
         raise CheckpointError(f'{last} exists; add --resume auto to go on, or choose another --out')
+    # No process may write the checkpoint that another is about to look for.
+    fabric.barrier()
     finished = trainer.fit()
-    print(f'{"finished" if finished else "stopped; go on with --resume auto"}: {out}')
+    if fabric.is_global_zero:
+        print(f'{"finished" if finished else "stopped; go on with --resume auto"}: {out}')
     return 0 if finished else 130
+
+
+def _dry_run(recipe: Recipe, data: Path | None) -> int:
+    rows = table(recipe.schedule)
+    shown = Table(*rows[0], title=f'{recipe.name}: {total_epochs(recipe.schedule)} epochs')
+    for row in rows:
+        shown.add_row(*row.values())
+    # A pipe has no width to fit into: nothing may be cut off there.
+    console = Console() if sys.stdout.isatty() else Console(width=200)
+    console.print(shown)
+    choices = recipe.choices.model_dump()
+    console.print(', '.join(f'{name}: {value}' for name, value in choices.items()))
+    if data is not None:
+        crops = open_data(recipe, data)
+        steps = recipe.steps_per_epoch or len(crops)
+        console.print(
+            f'{data}: {len(crops.day)} day, {len(crops.night)} night pictures, '
+            f'{steps} steps an epoch, {steps * total_epochs(recipe.schedule)} in all'
+        )
+    return 0
 
 
 def main(argv: Sequence[str] | None = None) -> int:

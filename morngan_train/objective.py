@@ -1,75 +1,176 @@
 """What one optimisation step minimises: every loss by name, with its weight of the phase."""
 
+from dataclasses import dataclass
+from functools import partial
+
 import torch
 
 from morngan_train.data.unpaired import Sample
 from morngan_train.losses.adversarial import generator_loss
 from morngan_train.losses.aligned import aligned_loss
+from morngan_train.losses.boundary import boundary_loss
+from morngan_train.losses.collaborative_attention import aca_loss
+from morngan_train.losses.collaborative_attention import MERGED
+from morngan_train.losses.collaborative_attention import SEPARATE
+from morngan_train.losses.conditional_gradient import background_mask
 from morngan_train.losses.conditional_gradient import cgr_loss
 from morngan_train.losses.cycle import cycle_loss
 from morngan_train.losses.monochrome import monochrome_loss
+from morngan_train.losses.scale_robustness import sr_loss
+from morngan_train.losses.segmentation import segmentation_loss
 from morngan_train.losses.structured_gradient import sga_loss
+from morngan_train.losses.temperature import temperature_loss
 from morngan_train.losses.total_variation import total_variation
 from morngan_train.networks.discriminator import Scores
-from morngan_train.recipe import LossRecipe
-from morngan_train.recipe import Phase
+from morngan_train.phases import Phase
+from morngan_train.recipe import Recipe
+from morngan_train.semantics import resize_labels
+from morngan_train.semantics import Semantics
 from morngan_train.system import Translations
 
 Losses = dict[str, torch.Tensor]
 
 
-def generator_losses(
-    batch: Sample,
-    made: Translations,
-    real: tuple[Scores, Scores],
-    fake: tuple[Scores, Scores],
-    recipe: LossRecipe,
-    phase: Phase,
-) -> Losses:
-    """Return the weighted losses of the generators; their sum is minimised.
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """All that the losses of the generators and segmenters look at, besides the batch itself."""
+
+    made: Translations
+    real: tuple[Scores, Scores]
+    """Scores of the real crops of domains A and B."""
+    fake: tuple[Scores, Scores]
+    """Scores of `fake_day` and `fake_night`, attached."""
+    semantics: Semantics | None
+    scaled_day: torch.Tensor | None
+    """G_BA of the rescaled night frame, [N, 3, s, s]."""
+    scaled_night: torch.Tensor | None
+    """G_AB of the rescaled day picture."""
+
+
+def generator_losses(batch: Sample, judged: Judged, recipe: Recipe, phase: Phase) -> Losses:
+    """Return the weighted losses of generators and segmenters; their sum (Eq. 23) is minimised.
 
     Args:
         batch: Real crops.
-        made: Their translations, attached.
-        real: Scores of the real crops of domains A and B.
-        fake: Scores of `fake_day` and `fake_night`, attached.
-        recipe: Constant factors.
+        judged: Their translations, scores and segmentations.
+        recipe: Constant factors and choices.
         phase: Factors of the present phase; terms with factor 0 are left out.
 
     Returns:
         Scalars by name.
     """
-    r = recipe
-    losses = {
-        'adversarial_a': r.adversarial * generator_loss(real[0], fake[0]),
-        'adversarial_b': r.adversarial * generator_loss(real[1], fake[1]),
-        'cycle_a': _cycle(made.again_day, batch['day'], r, phase),
-        'cycle_b': _cycle(made.again_night, batch['night'], r, phase),
-        'tv_a': r.tv * total_variation(made.fake_day),
-        'tv_b': r.tv * total_variation(made.fake_night),
-        'sga_a': _sga(made.fake_night, batch['day_edges'], r),
-        'sga_b': _sga(made.fake_day, batch['night_edges'], r),
-        'monochrome': r.monochrome * monochrome_loss(made.fake_night),
-    }
+    made = judged.made
+    losses = _translation_losses(batch, judged, recipe, phase)
     if phase.cgr > 0:
-        repair = cgr_loss(made.fake_day, batch['night'], padding=r.gradient_padding)
-        losses['cgr'] = phase.cgr * repair
+        losses['cgr'] = phase.cgr * _cgr(batch, judged, recipe)
+    if judged.scaled_day is not None and judged.scaled_night is not None:
+        losses['sr_a'] = phase.sr * sr_loss(judged.scaled_night, made.fake_night)
+        losses['sr_b'] = phase.sr * sr_loss(judged.scaled_day, made.fake_day)
+    if judged.semantics is not None:
+        losses |= _segmentation_losses(judged.semantics, phase)
+        if phase.aca > 0:
+            losses['aca'] = phase.aca * _aca(judged, judged.semantics, recipe)
     if made.colored_day is not None:
         losses |= pair_losses(batch, made.colored_day, recipe, phase)
     return losses
 
 
-def pair_losses(batch: Sample, colored: torch.Tensor, recipe: LossRecipe, phase: Phase) -> Losses:
+def pair_losses(batch: Sample, colored: torch.Tensor, recipe: Recipe, phase: Phase) -> Losses:
     """Return the weighted losses of registered day pairs; `colored` is G_BA(day thermal)."""
-    loss = aligned_loss(
-        colored, batch['day'], sigma=recipe.aligned_blur, chroma_weight=recipe.aligned_chroma
+    r = recipe.losses
+    loss = aligned_loss(colored, batch['day'], sigma=r.aligned_blur, chroma_weight=r.aligned_chroma)
+    return {'aligned': phase.aligned * loss, 'tv_pairs': r.tv * total_variation(colored)}
+
+
+def identity_losses(
+    batch: Sample, same_day: torch.Tensor, same_night: torch.Tensor, weight: float
+) -> Losses:
+    """Return CycleGAN's identity losses; `same_day` is G_BA(day), `same_night` is G_AB(night)."""
+    return {
+        'identity_a': weight * (same_day - batch['day']).abs().mean(),
+        'identity_b': weight * (same_night - batch['night']).abs().mean(),
+    }
+
+
+def _translation_losses(batch: Sample, judged: Judged, recipe: Recipe, phase: Phase) -> Losses:
+    """Return the baseline's: adversarial, cycle, TV, SGA with its regularisers of domain A."""
+    r, choices, made = recipe.losses, recipe.choices, judged.made
+    adversarial = partial(generator_loss, form=r.adversarial_form)
+    cycle = partial(
+        cycle_loss,
+        weight=r.cycle,
+        ssim_weight=phase.ssim,
+        window=r.ssim_window,
+        form=r.cycle_form,
     )
-    return {'aligned': phase.aligned * loss, 'tv_pairs': recipe.tv * total_variation(colored)}
+    sga = partial(
+        sga_loss,
+        threshold=r.sga_threshold,
+        padding=choices.gradient_padding,
+        region=choices.sga_region,
+    )
+    regulariser = r.sga if choices.scale_whole_sga else 1.0
+    losses = {
+        'adversarial_a': r.adversarial * adversarial(judged.real[0], judged.fake[0]),
+        'adversarial_b': r.adversarial * adversarial(judged.real[1], judged.fake[1]),
+        'cycle_a': cycle(made.again_day, batch['day']),
+        'cycle_b': cycle(made.again_night, batch['night']),
+    }
+    if r.tv > 0:
+        losses['tv_a'] = r.tv * total_variation(made.fake_day)
+        losses['tv_b'] = r.tv * total_variation(made.fake_night)
+    if r.sga > 0:
+        losses['sga_a'] = r.sga * sga(made.fake_night, batch['day_edges'])
+        losses['sga_b'] = r.sga * sga(made.fake_day, batch['night_edges'])
+    if r.monochrome > 0:
+        losses['monochrome'] = regulariser * r.monochrome * monochrome_loss(made.fake_night)
+    if phase.temperature > 0:
+        warm = temperature_loss(made.fake_night, batch['day_labels'])
+        losses['temperature'] = regulariser * phase.temperature * warm
+    return losses
 
 
-def _cycle(again: torch.Tensor, real: torch.Tensor, r: LossRecipe, phase: Phase) -> torch.Tensor:
-    return cycle_loss(again, real, weight=r.cycle, ssim_weight=phase.ssim, window=r.ssim_window)
+def _segmentation_losses(semantics: Semantics, phase: Phase) -> Losses:
+    """Return the four terms of Eq. 10."""
+    losses = {}
+    if semantics.day is not None:
+        loss = segmentation_loss(semantics.day, semantics.day_labels)
+        if phase.boundary > 0:
+            edges = boundary_loss(semantics.day, semantics.day_labels)
+            losses['boundary'] = phase.ra * phase.boundary * edges
+        losses['segmentation_ra'] = phase.ra * loss
+    if semantics.fake_night is not None:
+        loss = segmentation_loss(semantics.fake_night, semantics.day_labels)
+        losses['segmentation_fb'] = phase.fb * loss
+    if semantics.night_labels is not None and semantics.night is not None:
+        loss = segmentation_loss(semantics.night, semantics.night_labels)
+        losses['segmentation_rb'] = phase.rb * loss
+    if semantics.night_labels is not None and semantics.fake_day is not None:
+        loss = segmentation_loss(semantics.fake_day, semantics.night_labels)
+        losses['segmentation_fa'] = phase.fa * loss
+    return losses
 
 
-def _sga(fake: torch.Tensor, edges: torch.Tensor, r: LossRecipe) -> torch.Tensor:
-    return r.sga * sga_loss(fake, edges, r.sga_threshold, padding=r.gradient_padding)
+def _cgr(batch: Sample, judged: Judged, recipe: Recipe) -> torch.Tensor:
+    """Repair gradients on the background; without labels every pixel is unlabelled."""
+    choices, night = recipe.choices, batch['night']
+    labels = judged.semantics.night_labels if judged.semantics else None
+    mask = None
+    if labels is not None:
+        labels = resize_labels(labels, night.shape[-1])
+        mask = background_mask(labels, unlabelled=choices.cgr_unlabelled)
+    return cgr_loss(judged.made.fake_day, night, mask, padding=choices.gradient_padding)
+
+
+def _aca(judged: Judged, semantics: Semantics, recipe: Recipe) -> torch.Tensor:
+    assert semantics.night_labels is not None
+    merged = recipe.choices.aca_groups == 'merged'
+    return aca_loss(
+        judged.made.encoded_day,
+        judged.made.encoded_fake_day,
+        semantics.day_labels,
+        semantics.night_labels,
+        groups=MERGED if merged else SEPARATE,
+        clusters=recipe.semantics.clusters,
+        mean_over='present' if merged else 'all',
+    )

@@ -7,8 +7,8 @@ from lightning_fabric import Fabric
 import numpy as np
 import torch
 
-from morngan_train.data.unpaired import list_images
-from morngan_train.data.unpaired import read_thermal
+from morngan_train.data.reading import list_images
+from morngan_train.data.reading import read_thermal
 from morngan_train.deploy import Colorizer
 from morngan_train.networks.generator import Translator
 

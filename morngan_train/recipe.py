@@ -3,30 +3,35 @@
 import difflib
 import json
 from pathlib import Path
+import re
 from typing import Any
 from typing import Literal
 
 from pydantic import BaseModel
-from pydantic import ConfigDict
 from pydantic import Field
+from pydantic import field_validator
 from pydantic import model_validator
 from pydantic import ValidationError
 import yaml
 
+from morngan_train.choices import Choices
 from morngan_train.networks.discriminator import BRANCHES
 from morngan_train.networks.discriminator import BranchName
+from morngan_train.networks.discriminator import Normalization
+from morngan_train.networks.generator import DecoderNorm
 from morngan_train.networks.generator import Stem
+from morngan_train.phases import leave_out
+from morngan_train.phases import Phase
+from morngan_train.phases import SCHEDULES
+from morngan_train.phases import Term
+from morngan_train.sections import Section
 
 
 class RecipeError(Exception):
     """A recipe file is missing, is no YAML mapping, or has a field that does not exist or fit."""
 
 
-class _Section(BaseModel):
-    model_config = ConfigDict(extra='forbid', frozen=True, strict=True)
-
-
-class GeneratorRecipe(_Section):
+class GeneratorRecipe(Section):
     """Shape of both translators; the defaults are the paper's 11,665,297 parameters a direction."""
 
     ngf: int = Field(
@@ -36,16 +41,41 @@ class GeneratorRecipe(_Section):
         default=9, ge=2, description='residual blocks, encoder and decoder together'
     )
     stem: Stem = Field(default='conv7', description='conv7 (paper) or shuffle (compact, for CPUs)')
+    decoder_norm: DecoderNorm = Field(
+        default='group', description='group (MornGAN) or instance (ToDayGAN)'
+    )
 
 
-class DiscriminatorRecipe(_Section):
+class DiscriminatorRecipe(Section):
     """Shape of the discriminators of each domain."""
 
     ndf: int = Field(default=64, ge=1, description='base width')
     branches: list[BranchName] = Field(default=list(BRANCHES), min_length=1)
+    norm: Normalization = Field(
+        default='spectral', description='spectral (MornGAN) or instance (ToDayGAN)'
+    )
 
 
-class DayEnhancement(_Section):
+class SegmenterRecipe(Section):
+    """Shape of S_A and S_B; the defaults are the paper's 5,963,874 parameters each."""
+
+    nsf: int = Field(default=64, ge=1, description='base width; residual blocks have 4·nsf')
+    blocks: int = Field(default=4, ge=0, description='residual blocks')
+
+
+class SemanticsRecipe(Section):
+    """Constants of online semantic distillation, memory and collaborative attention."""
+
+    theta_fg: float = Field(default=0.95, gt=0, lt=1, description='θ_fg of Eq. 9')
+    theta_bg: float = Field(default=0.99, gt=0, lt=1, description='θ_bg of Eq. 9')
+    completion: float = Field(
+        default=0.95, gt=0, lt=1, description='how sure S_A must be to fill a day pixel'
+    )
+    top_k: int = Field(default=10, ge=1, description='k of the guided sampler')
+    clusters: int = Field(default=4, ge=1, description='N_u of the K-means of ACA')
+
+
+class DayEnhancement(Section):
     """Contrast of the day pictures: FLIR's are hazy, and the translator copies what it sees."""
 
     low: float = Field(
@@ -58,7 +88,7 @@ class DayEnhancement(_Section):
     saturation: float = Field(default=1.0, ge=0, description='factor on the distance from grey')
 
 
-class ThermalJitter(_Section):
+class ThermalJitter(Section):
     """Random contrast of thermal crops, so that colours depend on shapes and not on counts."""
 
     contrast: float = Field(default=0.0, ge=0, lt=1, description='gain is drawn from 1 ± contrast')
@@ -68,7 +98,16 @@ class ThermalJitter(_Section):
     )
 
 
-class DataRecipe(_Section):
+class LabelRecipe(Section):
+    """How the label maps of day pictures are made from the teachers' masks."""
+
+    fusion: Literal['panoptic', 'objects'] = Field(
+        default='panoptic',
+        description='what masks_coco covers: everything, or only objects (the rest is 255)',
+    )
+
+
+class DataRecipe(Section):
     """What is cut from the frames."""
 
     crop: int = Field(
@@ -77,12 +116,16 @@ class DataRecipe(_Section):
     scale: tuple[float, float] = Field(
         default=(1.0, 1.0), description='random scale before cropping'
     )
+    edges: Literal['canny', 'files'] = Field(
+        default='canny', description='computed from each crop, or read from edgesA and edgesB'
+    )
     canny: tuple[float, float] = Field(default=(0.1, 0.2), description='edge thresholds, of [0, 1]')
+    labels: LabelRecipe = LabelRecipe()
     day: DayEnhancement = DayEnhancement()
     thermal: ThermalJitter = ThermalJitter()
 
 
-class OptimizerRecipe(_Section):
+class OptimizerRecipe(Section):
     """Adam, and the moving average whose weights are exported."""
 
     lr: float = Field(default=2e-4, gt=0)
@@ -91,19 +134,22 @@ class OptimizerRecipe(_Section):
     ema: float = Field(
         default=0.999, ge=0, lt=1, description='decay a step; 0 exports the last weights'
     )
+    clip: float | None = Field(default=None, gt=0, description='largest gradient norm; null is off')
     pool: int = Field(default=50, ge=0, description='fakes remembered for each discriminator')
 
 
-class LossRecipe(_Section):
+class LossRecipe(Section):
     """Constant factors and options of the losses; what changes over time is in the phases."""
 
     adversarial: float = 1.0
+    adversarial_form: Literal['relativistic', 'least_squares'] = 'relativistic'
     cycle: float = 10.0
+    cycle_form: Literal['smooth_l1', 'l1'] = 'smooth_l1'
+    identity: float = Field(default=0.0, ge=0, description='G_BA(day) = day, G_AB(night) = night')
     ssim_window: int = Field(default=3, ge=3)
     tv: float = 5.0
     sga: float = 0.5
     sga_threshold: float = Field(default=0.8, description='0.8 for FLIR, 0.44 for KAIST')
-    gradient_padding: Literal['replicate', 'zeros'] = 'replicate'
     monochrome: float = 1.0
     aligned_chroma: float = Field(default=0.0, ge=0, description='colour part of the aligned term')
     aligned_blur: float = Field(
@@ -111,43 +157,62 @@ class LossRecipe(_Section):
     )
 
 
-class Phase(_Section):
-    """A stretch of epochs under the same terms."""
-
-    name: str
-    epochs: int = Field(ge=1)
-    ssim: float = Field(default=1.0, ge=0, description='λ_ssim of the cycle')
-    aligned: float = Field(
-        default=0.0, ge=0, description='weight of the registered day pairs; 0 is off'
-    )
-    cgr: float = Field(default=0.0, ge=0, description='weight of conditional gradient repair')
-    unpaired: bool = Field(
-        default=True, description='false: only the aligned pairs, a cheap warm start'
-    )
-    lr_factor: float = Field(default=1.0, gt=0, le=10)
-
-    @model_validator(mode='after')
-    def _has_something_to_do(self) -> 'Phase':
-        if not self.unpaired and self.aligned == 0:
-            raise ValueError('a phase that is not unpaired needs a weight for aligned')
-        if not self.unpaired and self.cgr > 0:
-            raise ValueError('cgr needs unpaired night frames: remove it, or set unpaired: true')
-        return self
-
-
-class Recipe(_Section):
+class Recipe(Section):
     """Everything that makes a run."""
 
     name: str
     description: str = ''
     seed: int = 0
     steps_per_epoch: int | None = Field(default=None, ge=1, description='default: max(N_A, N_B)')
+    choices: Choices = Field(default_factory=lambda: Choices.model_validate({}))
     generator: GeneratorRecipe = GeneratorRecipe()
     discriminator: DiscriminatorRecipe = DiscriminatorRecipe()
+    segmenter: SegmenterRecipe = SegmenterRecipe()
     data: DataRecipe = DataRecipe()
     optimizer: OptimizerRecipe = OptimizerRecipe()
     losses: LossRecipe = LossRecipe()
-    phases: list[Phase] = Field(min_length=1)
+    semantics: SemanticsRecipe = SemanticsRecipe()
+    phases: list[Phase] = Field(min_length=1, description='phases, or the name of a schedule')
+    without: list[Term] = Field(
+        default=[], description='what to leave out of every phase, for ablations'
+    )
+
+    @field_validator('phases', mode='before')
+    @classmethod
+    def _named_schedule(cls, phases: Any) -> Any:
+        if not isinstance(phases, str):
+            return phases
+        if phases not in SCHEDULES:
+            raise ValueError(_no_such('schedule', phases, list(SCHEDULES)))
+        return SCHEDULES[phases]
+
+    @model_validator(mode='after')
+    def _schedule_makes_sense(self) -> 'Recipe':
+        _ = self.schedule
+        return self
+
+    @property
+    def schedule(self) -> list[Phase]:
+        """The phases as they are run: as `choices` read them, without what `without` names."""
+        read = [_read(phase, self) for phase in self.phases]
+        return leave_out(read, self.without)
+
+    @property
+    def denoises(self) -> bool:
+        """Whether semantic denoising cleans the labels of both domains."""
+        return 'sdp' not in self.without
+
+
+def _read(phase: Phase, recipe: Recipe) -> Phase:
+    """Apply to a phase the choices that concern the schedule."""
+    changes: dict[str, Any] = {}
+    if not recipe.choices.complete_day_labels:
+        changes['complete'] = False
+    if not recipe.choices.constrain_while_learning and phase.segmenters == 'learn':
+        changes['fake_night'] = 'detached'
+    if recipe.choices.ssim_from_start:
+        changes['ssim'] = max(p.ssim for p in recipe.phases)
+    return phase.model_copy(update=changes)
 
 
 def load_recipe(path: Path) -> Recipe:
@@ -183,14 +248,22 @@ def parse_recipe(content: dict[str, Any], source: str = 'recipe') -> Recipe:
 
 
 def _explain(content: dict[str, Any], error: dict[str, Any]) -> str:
-    where = '.'.join(str(part) for part in error['loc'])
-    if error['type'] != 'extra_forbidden':
-        return f'{where}: {error["msg"]} (got {error["input"]!r})'
-    *parents, name = error['loc']
-    known = _fields_at(parents)
-    near = difflib.get_close_matches(str(name), known, n=1, cutoff=0.4)
-    hint = f'did you mean {near[0]!r}?' if near else f'fields are {", ".join(known)}'
-    return f'{where}: no such field; {hint}'
+    where = '.'.join(str(part) for part in error['loc']) or 'schedule'
+    if error['type'] == 'extra_forbidden':
+        *parents, name = error['loc']
+        return f'{where}: {_no_such("field", str(name), _fields_at(parents))}'
+    given = error['input']
+    if error['type'] == 'literal_error' and isinstance(given, str):
+        known = re.findall(r"'(\w+)'", error['ctx']['expected'])
+        return f'{where}: {given!r}: {_no_such("value", given, known)}'
+    got = '' if isinstance(given, dict | list) else f' (got {given!r})'
+    return f'{where}: {error["msg"].removeprefix("Value error, ")}{got}'
+
+
+def _no_such(kind: str, name: str, known: list[str]) -> str:
+    near = difflib.get_close_matches(name, known, n=1, cutoff=0.4)
+    hint = f'did you mean {near[0]!r}?' if near else f'there are {", ".join(known)}'
+    return f'no such {kind}; {hint}'
 
 
 def _fields_at(parents: list[Any]) -> list[str]:

@@ -10,11 +10,12 @@ from morngan_train.networks.discriminator import Discriminator
 from morngan_train.networks.discriminator import Scores
 from morngan_train.networks.generator import build_translator
 from morngan_train.networks.generator import Translator
+from morngan_train.networks.segmenter import Segmenter
 from morngan_train.recipe import Recipe
 
 
 class Translations(NamedTuple):
-    """What the generators made of one batch; all [N, 3, S, S] in (-1, 1)."""
+    """What the generators made of one batch: images [N, 3, S, S] in (-1, 1), and two encodings."""
 
     fake_day: torch.Tensor
     fake_night: torch.Tensor
@@ -22,6 +23,10 @@ class Translations(NamedTuple):
     """G_BA(G_AB(day))."""
     again_night: torch.Tensor
     """G_AB(G_BA(night))."""
+    encoded_day: torch.Tensor
+    """E_A(day), [N, C, S/4, S/4]."""
+    encoded_fake_day: torch.Tensor
+    """E_A(fake_day), same shape: what goes into the cycle, and what ACA compares."""
     colored_day: torch.Tensor | None
     """G_BA(day thermal), for aligned-day supervision."""
 
@@ -32,8 +37,8 @@ class Generators(nn.Module):
     def __init__(self, recipe: Recipe) -> None:
         super().__init__()
         shape = recipe.generator
-        self.a = build_translator(shape.ngf, shape.blocks, shape.stem)
-        self.b = build_translator(shape.ngf, shape.blocks, shape.stem)
+        self.a = build_translator(shape.ngf, shape.blocks, shape.stem, shape.decoder_norm)
+        self.b = build_translator(shape.ngf, shape.blocks, shape.stem, shape.decoder_norm)
 
     @property
     def night_to_day(self) -> Translator:
@@ -44,24 +49,32 @@ class Generators(nn.Module):
         """Translate thermal to day colour, G_BA: [N, 3, S, S] in [-1, 1] to the same."""
         return self.a.decoder(self.b.encoder(thermal))
 
+    def cool(self, day: torch.Tensor) -> torch.Tensor:
+        """Translate day colour to thermal, G_AB: [N, 3, S, S] in [-1, 1] to the same."""
+        return self.b.decoder(self.a.encoder(day))
+
     def forward(
         self, day: torch.Tensor, night: torch.Tensor, day_thermal: torch.Tensor | None
     ) -> Translations:
         """Translate both ways and back; inputs and outputs are [N, 3, S, S] in [-1, 1].
 
         What goes through the same networks goes as one batch: instance and group norm look at each
-        picture alone, so the result is the same and the convolutions are better filled.
+        picture alone, so the result is the same and the convolutions are better filled. Every
+        encoding that a loss needs is computed once, here.
         """
         n = len(day)
-        sources = [night] if day_thermal is None else [night, day_thermal]
-        from_thermal = self.color(torch.cat(sources))
+        from_thermal = self.color(night if day_thermal is None else torch.cat([night, day_thermal]))
         fake_day = from_thermal[:n]
-        fake_night = self.b.decoder(self.a.encoder(day))
+        encoded_day = self.a.encoder(day)
+        fake_night = self.b.decoder(encoded_day)
+        encoded_fake_day = self.a.encoder(fake_day)
         return Translations(
             fake_day=fake_day,
             fake_night=fake_night,
             again_day=self.color(fake_night),
-            again_night=self.b.decoder(self.a.encoder(fake_day)),
+            again_night=self.b.decoder(encoded_fake_day),
+            encoded_day=encoded_day,
+            encoded_fake_day=encoded_fake_day,
             colored_day=None if day_thermal is None else from_thermal[n:],
         )
 
@@ -72,12 +85,22 @@ class Discriminators(nn.Module):
     def __init__(self, recipe: Recipe) -> None:
         super().__init__()
         shape = recipe.discriminator
-        self.a = Discriminator(shape.ndf, shape.branches)
-        self.b = Discriminator(shape.ndf, shape.branches)
+        self.a = Discriminator(shape.ndf, shape.branches, shape.norm)
+        self.b = Discriminator(shape.ndf, shape.branches, shape.norm)
 
     def forward(self, day: torch.Tensor, night: torch.Tensor) -> tuple[Scores, Scores]:
         """Score a day and a night batch, [N, 3, S, S] in [-1, 1], real or fake."""
         return self.a(day), self.b(night)
+
+
+class Segmenters(nn.Module):
+    """One segmentation network a domain: S_A sees day pictures, S_B night frames."""
+
+    def __init__(self, recipe: Recipe) -> None:
+        super().__init__()
+        shape = recipe.segmenter
+        self.a = Segmenter(shape.nsf, shape.blocks)
+        self.b = Segmenter(shape.nsf, shape.blocks)
 
 
 class MovingAverage:

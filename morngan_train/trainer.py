@@ -1,47 +1,52 @@
-"""The optimisation loop."""
+"""The run around the steps: epochs, loader, memory, log, checkpoints."""
 
 from collections import defaultdict
 from collections.abc import Callable
 from collections.abc import Iterator
 import contextlib
-import json
 from pathlib import Path
 import signal
 import time
 from types import FrameType
+from typing import Any
 
+import cv2
 from lightning_fabric import Fabric
+import numpy as np
 from rich.progress import BarColumn
 from rich.progress import MofNCompleteColumn
 from rich.progress import Progress
 from rich.progress import TextColumn
+from rich.progress import TimeElapsedColumn
 from rich.progress import TimeRemainingColumn
 import torch
 from torch.utils.data import DataLoader
 
 from morngan_train import checkpoint
-from morngan_train.data.unpaired import Draws
+from morngan_train import distributed
+from morngan_train.data.pairing import GuidedDraws
+from morngan_train.data.pairing import LAG
 from morngan_train.data.unpaired import Sample
 from morngan_train.data.unpaired import UnpairedCrops
-from morngan_train.image_pool import ImagePool
-from morngan_train.losses.adversarial import discriminator_loss
-from morngan_train.objective import generator_losses
-from morngan_train.objective import Losses
-from morngan_train.objective import pair_losses
+from morngan_train.memory import distribution
+from morngan_train.memory import Memory
+from morngan_train.memory import Window
+from morngan_train.panels import draw_panel
+from morngan_train.phases import learning_rate_factor
+from morngan_train.phases import Phase
 from morngan_train.phases import phase_at
 from morngan_train.phases import total_epochs
 from morngan_train.preview import save_preview
-from morngan_train.recipe import Phase
 from morngan_train.recipe import Recipe
-from morngan_train.system import Discriminators
-from morngan_train.system import Generators
-from morngan_train.system import MovingAverage
+from morngan_train.runlog import RunLog
+from morngan_train.step import NonFiniteLossError
+from morngan_train.step import Step
 
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
-
-
-class NonFiniteLossError(Exception):
-    """A loss became NaN or infinite; the message names it."""
+PREFETCH = 2
+"""Batches that each loader process is ahead."""
+MOST_WORKERS = (LAG - 1) // PREFETCH
+"""More would ask the memory about steps that it cannot know yet."""
 
 
 def _leave_signals_to_the_loop(_worker: int) -> None:
@@ -50,99 +55,59 @@ def _leave_signals_to_the_loop(_worker: int) -> None:
         signal.signal(number, signal.SIG_IGN)
 
 
+def open_data(recipe: Recipe, root: Path) -> UnpairedCrops:
+    """Open a data folder with all that a recipe needs; raise DataError if something is missing."""
+    return UnpairedCrops(
+        root,
+        recipe.data,
+        recipe.seed,
+        aligned=any(phase.aligned > 0 for phase in recipe.schedule),
+        labelled=any(phase.needs_day_labels for phase in recipe.schedule),
+        denoise=recipe.denoises,
+    )
+
+
 class Trainer:
-    """One run: state, one step, the loop over epochs, checkpoints.
+    """One run, on one device or as one of several processes.
 
     Args:
         recipe: What to train.
         data: Data folder, see `morngan_train.data.unpaired`.
         out: Folder of the run: `last.pt`, `epoch_NNN.pt` (weights to export), `log.jsonl`,
-            `preview/epoch_NNN.png`.
-        fabric: Device and precision.
-        workers: Data loading processes.
+            `preview/epoch_NNN.png` (unseen frames) and `panels/epoch_NNN.png` (the last step).
+        fabric: Devices and precision, launched.
+        workers: Data loading processes, for each device.
+        compile: Let torch.compile optimise the networks.
+
+    Raises:
+        DataError: The data folder lacks something that the recipe needs.
     """
 
     def __init__(
-        self, recipe: Recipe, data: Path, out: Path, fabric: Fabric, *, workers: int = 1
+        self,
+        recipe: Recipe,
+        data: Path,
+        out: Path,
+        fabric: Fabric,
+        *,
+        workers: int = 1,
+        compile: bool = False,
     ) -> None:
         self.recipe, self.data_root, self.out, self.fabric = recipe, data, out, fabric
         self.workers = workers
-        torch.manual_seed(recipe.seed)
-        aligned = any(phase.aligned > 0 for phase in recipe.phases)
-        self.data = UnpairedCrops(data, recipe.data, recipe.seed, aligned=aligned)
+        self.phases = recipe.schedule
+        self.data = open_data(recipe, data)
+        self.memory = Memory(len(self.data.night))
         self.steps = recipe.steps_per_epoch or len(self.data)
-        self.epochs = total_epochs(recipe.phases)
-        self.step = 0
+        self.epochs = total_epochs(self.phases)
         self.seconds = 0.0
         self._stop = False
-        self._build()
-
-    def _build(self) -> None:
-        generators, discriminators = Generators(self.recipe), Discriminators(self.recipe)
-        self.average = MovingAverage(generators, self.recipe.optimizer.ema)
-        self.average.model.to(self.fabric.device)
-        lr, betas = self.recipe.optimizer.lr, self.recipe.optimizer.betas
-        self.generators, self.optimizer_g = self.fabric.setup(
-            generators, torch.optim.Adam(generators.parameters(), lr=lr, betas=betas)
-        )
-        self.generators.mark_forward_method('color')
-        self.discriminators, self.optimizer_d = self.fabric.setup(
-            discriminators, torch.optim.Adam(discriminators.parameters(), lr=lr, betas=betas)
-        )
-        self.pools = {name: ImagePool(self.recipe.optimizer.pool) for name in 'ab'}
-
-    # One step ----------------------------------------------------------------------------------
-
-    def train_step(self, batch: Sample, phase: Phase) -> dict[str, float]:
-        """Optimise on one batch by the rules of the phase; return the losses."""
-        losses = (
-            self._unpaired_step(batch, phase) if phase.unpaired else self._pair_step(batch, phase)
-        )
-        self.average.update(self.generators.module, self.step)
-        self.step += 1
-        return {name: float(value.detach()) for name, value in losses.items()}
-
-    def _unpaired_step(self, batch: Sample, phase: Phase) -> Losses:
-        """Optimise generators, then discriminators."""
-        day, night = batch['day'], batch['night']
-        real = self.discriminators(day, night)
-
-        made = self.generators(day, night, batch['day_thermal'] if phase.aligned > 0 else None)
-        # Only the fakes' gradient is wanted here; the discriminators' own comes below.
-        self.discriminators.requires_grad_(False)
-        fake = self.discriminators(made.fake_day, made.fake_night)
-        self.discriminators.requires_grad_(True)
-        losses = generator_losses(batch, made, real, fake, self.recipe.losses, phase)
-        self._descend(self.optimizer_g, losses)
-
-        pooled = self.discriminators(
-            self.pools['a'](made.fake_day), self.pools['b'](made.fake_night)
-        )
-        d_losses = {
-            f'discriminator_{name}': discriminator_loss(r, f)
-            for name, r, f in zip('ab', real, pooled, strict=True)
-        }
-        self._descend(self.optimizer_d, d_losses)
-        return losses | d_losses
-
-    def _pair_step(self, batch: Sample, phase: Phase) -> Losses:
-        """Optimise G_BA on a registered day pair alone."""
-        colored = self.generators.color(batch['day_thermal'])
-        losses = pair_losses(batch, colored, self.recipe.losses, phase)
-        self._descend(self.optimizer_g, losses)
-        return losses
-
-    def _descend(self, optimizer: torch.optim.Optimizer, losses: Losses) -> None:
-        total = torch.stack(list(losses.values())).sum()
-        if not torch.isfinite(total):
-            bad = [name for name, value in losses.items() if not torch.isfinite(value)]
-            raise NonFiniteLossError(
-                f'{", ".join(bad) or "the sum of the losses"} is not finite at step {self.step}; '
-                f'the state before it is in {self.out / "last.pt"}'
-            )
-        optimizer.zero_grad(set_to_none=True)
-        self.fabric.backward(total)
-        optimizer.step()
+        # Equal weights everywhere, then random numbers of one's own.
+        torch.manual_seed(recipe.seed)
+        self.step = Step(recipe, fabric)
+        torch.manual_seed(recipe.seed + fabric.global_rank)
+        if compile:
+            self.step.compile()
 
     # The loop ----------------------------------------------------------------------------------
 
@@ -152,89 +117,140 @@ class Trainer:
         Returns:
             True if the schedule was finished; False if the run was interrupted, after a checkpoint
             from which `resume` goes on exactly.
+
+        Raises:
+            NonFiniteLossError: Names the loss; the state before the step is in `last.pt`.
         """
-        self.out.mkdir(parents=True, exist_ok=True)
-        (self.out / 'recipe.json').write_text(self.recipe.model_dump_json(indent=2))
+        log = RunLog(self.out) if self.fabric.is_global_zero else None
+        if log is not None:
+            (self.out / 'recipe.json').write_text(self.recipe.model_dump_json(indent=2))
+        total = self.epochs * self.steps
         with self._stop_on_signals(), self._progress() as progress:
-            task = progress.add_task('', total=self.epochs * self.steps, completed=self.step)
-            while self.step < self.epochs * self.steps and not self._stop:
-                epoch = self.step // self.steps + 1
-                phase = phase_at(self.recipe.phases, epoch)
+            task = progress.add_task('', total=total, completed=self.step.number)
+            while self.step.number < total and not self._stop:
+                epoch = self.step.number // self.steps + 1
+                phase = phase_at(self.phases, epoch)
                 progress.update(task, description=f'epoch {epoch}/{self.epochs} phase {phase.name}')
                 try:
-                    means = self._run_epoch(epoch, phase, lambda: progress.advance(task))
-                except NonFiniteLossError:
+                    means = self._run_epoch(epoch, phase, log, lambda: progress.advance(task))
+                except NonFiniteLossError as error:
                     self.save()
-                    raise
-                summary = ' '.join(f'{name} {value:.3f}' for name, value in means.items())
-                progress.console.print(f'epoch {epoch} phase {phase.name}: {summary}')
+                    raise NonFiniteLossError(
+                        f'{error}; the state before it is in {self.out / "last.pt"}'
+                    ) from error
+                if log is not None:
+                    summary = ' '.join(f'{name} {value:.3f}' for name, value in means.items())
+                    progress.console.print(f'epoch {epoch} phase {phase.name}: {summary}')
+        if log is not None:
+            log.close()
         return not self._stop
 
-    def _run_epoch(self, epoch: int, phase: Phase, advance: Callable[[], None]) -> dict[str, float]:
-        for optimizer in (self.optimizer_g, self.optimizer_d):
-            for group in optimizer.param_groups:
-                group['lr'] = self.recipe.optimizer.lr * phase.lr_factor
+    def _run_epoch(
+        self, epoch: int, phase: Phase, log: RunLog | None, advance: Callable[[], None]
+    ) -> dict[str, float]:
+        lr = self.recipe.optimizer.lr * learning_rate_factor(self.phases, epoch)
+        self.step.set_learning_rate(lr)
         sums: dict[str, float] = defaultdict(float)
         count = 0
         start = time.monotonic()
-        for batch in self._batches(epoch):
-            for name, value in self.train_step(batch, phase).items():
+        for batch in self._batches(epoch, phase):
+            values = self.step(batch, phase, epoch) | self._remember(batch, phase)
+            for name, value in values.items():
                 sums[name] += value
             count += 1
+            if log is not None:
+                log.step(self.step.number, values)
             advance()
-            if self._stop:
+            if self._agree_to_stop():
                 break
         means = {name: value / count for name, value in sums.items()}
         self.seconds += time.monotonic() - start
-        self._log(epoch, phase, means)
-        if self.step == epoch * self.steps:
-            self._finish_epoch(epoch)
+        if log is not None:
+            head = {'epoch': epoch, 'phase': phase.name, 'step': self.step.number, 'lr': lr}
+            log.epoch({**head, 'seconds': self.seconds, **means})
+            if self.step.number == epoch * self.steps:
+                self._finish_epoch(epoch, batch, log)
         self.save()
         return means
 
-    def _batches(self, epoch: int) -> Iterator[Sample]:
+    def _batches(self, epoch: int, phase: Phase) -> Iterator[Sample]:
         """Yield the rest of an epoch: draws are numbered through the whole run."""
         n = self.recipe.optimizer.batch_size
+        draws = GuidedDraws(
+            self.data,
+            self.memory,
+            self.step.number,
+            epoch * self.steps,
+            n,
+            active=phase.memory,
+            settled=(epoch - 1) * self.steps,
+            top_k=self.recipe.semantics.top_k,
+            rank=self.fabric.global_rank,
+            world=self.fabric.world_size,
+        )
         loader = DataLoader(
             self.data,
             batch_size=n,
-            sampler=Draws(self.step * n, epoch * self.steps * n),
+            sampler=draws,
             num_workers=self.workers,
+            prefetch_factor=PREFETCH if self.workers else None,
             # Its own generator: a loader draws a seed for its workers, and drawing it from the
             # global one would make a run that was resumed within an epoch differ.
             generator=torch.Generator(),
             worker_init_fn=_leave_signals_to_the_loop,
+            pin_memory=self.fabric.device.type == 'cuda',
         )
         for batch in loader:
             yield self.fabric.to_device(batch)
 
-    def _finish_epoch(self, epoch: int) -> None:
+    def _remember(self, batch: Sample, phase: Phase) -> dict[str, float]:
+        """Store the labelled night crops of a step; report how the memory does."""
+        if not phase.memory:
+            return {}
+        if len(self.memory) < self.memory.images:
+            assert self.step.seen is not None
+            semantics = self.step.seen[1]
+            assert semantics is not None
+            assert semantics.night_labels is not None
+            maps = semantics.night_labels.byte().cpu().numpy()
+            vectors = torch.from_numpy(np.stack([distribution(labels) for labels in maps]))
+            places = torch.cat([batch['night_index'][:, None], batch['night_window']], dim=1)
+            rows = torch.cat([places.double(), vectors.double().to(places.device)], dim=1)
+            for row in distributed.gather(rows).cpu().numpy():
+                index, *window = (int(value) for value in row[:4])
+                vector = row[4:].astype(np.float32)
+                self.memory.store(index, Window(*window), vector, self.step.number - 1)
+        guided = distributed.average(batch['guided'].float().mean())
+        return {'remembered': len(self.memory) / self.memory.images, 'guided': float(guided)}
+
+    def _finish_epoch(self, epoch: int, batch: Sample, log: RunLog) -> None:
+        name = f'epoch_{epoch:03d}'
         checkpoint.save(
-            self.out / f'epoch_{epoch:03d}.pt',
+            self.out / f'{name}.pt',
             {
                 'recipe': self.recipe.model_dump(mode='json'),
                 'epoch': epoch,
-                'step': self.step,
+                'step': self.step.number,
                 'seconds': self.seconds,
-                'average': self.average.model.state_dict(),
+                'average': self.step.average.model.state_dict(),
             },
         )
         save_preview(
-            self.average.model,
-            self.data_root,
-            self.out / f'preview/epoch_{epoch:03d}.png',
-            self.fabric,
+            self.step.average.model, self.data_root, self.out / f'preview/{name}.png', self.fabric
         )
+        if self.step.seen is not None:
+            panel = draw_panel(batch, *self.step.seen)
+            self.out.joinpath('panels').mkdir(exist_ok=True)
+            path = self.out / f'panels/{name}.png'
+            cv2.imwrite(str(path), cv2.cvtColor(panel, cv2.COLOR_RGB2BGR))
+            log.picture('last step', panel, self.step.number)
 
-    def _log(self, epoch: int, phase: Phase, means: dict[str, float]) -> None:
-        with (self.out / 'log.jsonl').open('a') as log:
-            record = {
-                'epoch': epoch,
-                'phase': phase.name,
-                'step': self.step,
-                **{name: round(value, 5) for name, value in means.items()},
-            }
-            log.write(json.dumps(record) + '\n')
+    def _agree_to_stop(self) -> bool:
+        """Stop in all processes after the same step, whoever was asked to."""
+        if self.fabric.world_size > 1:
+            asked = torch.tensor(float(self._stop), device=self.fabric.device)
+            self._stop = float(distributed.average(asked)) > 0
+        return self._stop
 
     @contextlib.contextmanager
     def _stop_on_signals(self) -> Iterator[None]:
@@ -248,54 +264,66 @@ class Trainer:
             for s, handler in before.items():
                 signal.signal(s, handler)
 
-    @staticmethod
-    def _progress() -> Progress:
+    def _progress(self) -> Progress:
         return Progress(
             TextColumn('{task.description}'),
             BarColumn(),
             MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            TextColumn('left'),
             TimeRemainingColumn(),
+            disable=not self.fabric.is_global_zero,
         )
 
     # State -------------------------------------------------------------------------------------
 
     def save(self) -> None:
-        """Write `last.pt`."""
-        checkpoint.save(
-            self.out / 'last.pt',
-            {
+        """Write `last.pt`, and beside it `last.rankN.pt` from every further process."""
+        own = {
+            'pools': {name: pool.state_dict() for name, pool in self.step.pools.items()},
+            'rng': checkpoint.rng_state(),
+        }
+        rank = self.fabric.global_rank
+        if rank > 0:
+            state = {'step': self.step.number, **own}
+            checkpoint.save(_rank_file(self.out / 'last.pt', rank), state)
+        else:
+            shared: dict[str, Any] = {
                 'recipe': self.recipe.model_dump(mode='json'),
-                'step': self.step,
                 'seconds': self.seconds,
-                'generators': self.generators.state_dict(),
-                'discriminators': self.discriminators.state_dict(),
-                'average': self.average.model.state_dict(),
-                'optimizer_g': self.optimizer_g.state_dict(),
-                'optimizer_d': self.optimizer_d.state_dict(),
-                'pools': {name: pool.state_dict() for name, pool in self.pools.items()},
-                'rng': checkpoint.rng_state(),
-            },
-        )
+                'memory': self.memory.state_dict(),
+                **self.step.state_dict(),
+            }
+            checkpoint.save(self.out / 'last.pt', shared | own)
+        self.fabric.barrier()
 
     def resume(self, path: Path) -> None:
         """Restore all state from `last.pt`; the next step is the one that would have followed.
+
+        A process that was not there when the checkpoint was written starts with empty pools.
 
         Raises:
             CheckpointError: The file cannot be used, or belongs to a recipe of other shapes.
         """
         state = checkpoint.load(path)
         try:
-            self.generators.load_state_dict(state['generators'])
-            self.discriminators.load_state_dict(state['discriminators'])
-            self.average.model.load_state_dict(state['average'])
-        except (KeyError, RuntimeError) as error:
+            self.step.load_state_dict(state)
+            self.memory.load_state_dict(state['memory'])
+            self.seconds = state['seconds']
+        except (KeyError, RuntimeError, ValueError) as error:
             raise checkpoint.CheckpointError(
                 f'{path} does not fit the recipe {self.recipe.name}: {error}'
             ) from error
-        self.optimizer_g.load_state_dict(state['optimizer_g'])
-        self.optimizer_d.load_state_dict(state['optimizer_d'])
-        for name, pool in self.pools.items():
-            pool.load_state_dict(state['pools'][name])
-        checkpoint.restore_rng(state['rng'])
-        self.step = state['step']
-        self.seconds = state['seconds']
+        rank = self.fabric.global_rank
+        own = state
+        if rank > 0:
+            if not _rank_file(path, rank).is_file():
+                return
+            own = checkpoint.load(_rank_file(path, rank))
+        for name, pool in self.step.pools.items():
+            pool.load_state_dict(own['pools'][name])
+        checkpoint.restore_rng(own['rng'])
+
+
+def _rank_file(path: Path, rank: int) -> Path:
+    return path.with_suffix(f'.rank{rank}.pt')

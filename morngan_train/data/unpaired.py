@@ -1,10 +1,14 @@
 """Unpaired day and night frames from plain folders, as random crops that can be replayed.
 
-A data folder holds `trainA` (day colour) and `trainB` (night thermal), and, for aligned-day
-supervision, `trainA_thermal` (day thermal registered to trainA under the same names).
+A data folder holds `trainA` (day colour) and `trainB` (night thermal). Further folders hold what
+belongs to their pictures, under the same names:
+
+- `masks_cityscapes` and `masks_coco`: teachers' masks of trainA, for phases with segmentation;
+- `edgesA` and `edgesB`: edge maps, if the recipe says `edges: files`;
+- `trainA_thermal`: day thermal registered to trainA, for aligned-day supervision.
 """
 
-from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import TypedDict
 
@@ -12,59 +16,58 @@ import cv2
 import numpy as np
 import torch
 from torch.utils.data import Dataset
-from torch.utils.data import Sampler
 
+from morngan_train.data.crops import Crop
 from morngan_train.data.crops import draw_crop
 from morngan_train.data.edges import canny
 from morngan_train.data.enhance import enhance_day
 from morngan_train.data.enhance import jitter_thermal
 from morngan_train.data.enhance import tone_curve
+from morngan_train.data.label_maps import LabelMaps
+from morngan_train.data.pairing import DAY_STREAM
+from morngan_train.data.pairing import NIGHT_STREAM
+from morngan_train.data.pairing import Pick
+from morngan_train.data.pairing import stream
+from morngan_train.data.reading import check_size
+from morngan_train.data.reading import find_companions
+from morngan_train.data.reading import list_images
+from morngan_train.data.reading import read_map
+from morngan_train.data.reading import read_rgb
+from morngan_train.data.reading import read_thermal
+from morngan_train.labels.classes import UNLABELLED
 from morngan_train.recipe import DataRecipe
 
-SUFFIXES = {'.png', '.jpg', '.jpeg', '.bmp', '.tif', '.tiff'}
 
-
-class DataError(Exception):
-    """A data folder is incomplete, or a file in it cannot be read."""
-
-
-class Sample(TypedDict):
-    """One draw; float32. Images are [3, S, S] in [-1, 1], edge maps [1, S, S] in [0, 1]."""
+class DaySample(TypedDict):
+    """The day half of a draw."""
 
     day: torch.Tensor
+    """x_a, float32 [3, S, S] in [-1, 1]."""
     day_edges: torch.Tensor
-    night: torch.Tensor
-    night_edges: torch.Tensor
+    """float32 [1, S, S] in [0, 1]."""
+    day_labels: torch.Tensor
+    """M_A, int64 [S, S]; all 255 when the run is not labelled."""
     day_thermal: torch.Tensor
-    """Registered to `day`; all zeros when the run is purely unpaired."""
+    """Registered to `day`, float32 [3, S, S] in [-1, 1]; all zeros when the run is unpaired."""
 
 
-def list_images(folder: Path) -> list[Path]:
-    """List the pictures of a folder by name; raise DataError if there are none."""
-    if not folder.is_dir():
-        raise DataError(
-            f'{folder} does not exist; see docs/training.md for the layout of a data folder'
-        )
-    files = sorted(p for p in folder.iterdir() if p.suffix.lower() in SUFFIXES)
-    if not files:
-        raise DataError(f'{folder} holds no pictures ({", ".join(sorted(SUFFIXES))})')
-    return files
+class NightSample(TypedDict):
+    """The night half of a draw."""
+
+    night: torch.Tensor
+    """x_b, float32 [3, S, S] in [-1, 1], three equal channels."""
+    night_edges: torch.Tensor
+    """float32 [1, S, S] in [0, 1]."""
+    night_index: torch.Tensor
+    """Of the image in trainB, int64 []."""
+    night_window: torch.Tensor
+    """Top, left and side of the crop in pixels of the image, int64 [3]."""
+    guided: torch.Tensor
+    """Whether the memory found a partner for the day crop, bool []."""
 
 
-def read_rgb(path: Path) -> np.ndarray:
-    """Read a picture as uint8 [H, W, 3] RGB; raise DataError if it cannot be decoded."""
-    image = cv2.imread(str(path), cv2.IMREAD_COLOR)
-    if image is None:
-        raise DataError(f'{path} cannot be decoded; remove it or copy it again')
-    return cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
-
-
-def read_thermal(path: Path) -> np.ndarray:
-    """Read an 8-bit thermal frame as uint8 [H, W]; raise DataError if it cannot be decoded."""
-    image = cv2.imread(str(path), cv2.IMREAD_GRAYSCALE)
-    if image is None:
-        raise DataError(f'{path} cannot be decoded; remove it or copy it again')
-    return image
+class Sample(DaySample, NightSample):
+    """One draw."""
 
 
 def image_tensor(image: np.ndarray) -> torch.Tensor:
@@ -73,92 +76,150 @@ def image_tensor(image: np.ndarray) -> torch.Tensor:
     return x.expand(3, *x.shape).clone() if x.ndim == 2 else x.permute(2, 0, 1).contiguous()
 
 
-def _edge_tensor(gray: np.ndarray, thresholds: tuple[float, float]) -> torch.Tensor:
-    return torch.from_numpy(canny(gray, *thresholds)).float().div(255)[None]
+class Edges:
+    """Edge maps of crops: computed from each, or cut from files.
+
+    Args:
+        recipe: Says which, and the thresholds.
+        folder: Of the files.
+        pictures: To which the maps belong.
+
+    Raises:
+        DataError: Files are wanted and some are missing.
+    """
+
+    def __init__(self, recipe: DataRecipe, folder: Path, pictures: list[Path]) -> None:
+        cure = 'make them with `python -m morngan_train prepare`, or set edges: canny'
+        wanted = recipe.edges == 'files'
+        self.files = find_companions(folder, pictures, cure) if wanted else None
+        self.thresholds = recipe.canny
+
+    def __call__(self, i: int, picture: np.ndarray, crop: Crop, gray: np.ndarray) -> torch.Tensor:
+        """Return the edge map of a crop.
+
+        Args:
+            i: Index of the picture.
+            picture: As it was read, for its size.
+            crop: What was cut.
+            gray: The crop as the networks see it, uint8 [S, S].
+
+        Returns:
+            float32 [1, S, S] in [0, 1].
+
+        Raises:
+            DataError: The file is damaged, or differs from its picture in size.
+        """
+        if self.files is None:
+            edges = canny(gray, *self.thresholds)
+        else:
+            whole = read_map(self.files[i])
+            check_size(self.files[i], whole, picture)
+            edges = crop(whole)
+        return torch.from_numpy(edges).float().div(255)[None]
 
 
 class UnpairedCrops(Dataset[Sample]):
-    """Crops by draw number: the same number always gives the same crops, whatever the worker.
+    """Crops by draw number: the same pick always gives the same crops, whatever the worker.
 
     Args:
         root: Data folder.
-        recipe: Crop size, scales, contrast.
+        recipe: Crop size, scales, contrast, edges.
         seed: Of the run.
         aligned: Read `trainA_thermal` too.
+        labelled: Read the teachers' masks too.
+        denoise: Apply semantic denoising to the labels.
 
     Raises:
-        DataError: A folder is missing or empty, or a day frame lacks its thermal partner.
+        DataError: A folder is missing or empty, or a picture lacks what belongs to it.
     """
 
-    def __init__(self, root: Path, recipe: DataRecipe, seed: int, *, aligned: bool) -> None:
+    def __init__(
+        self,
+        root: Path,
+        recipe: DataRecipe,
+        seed: int,
+        *,
+        aligned: bool,
+        labelled: bool = False,
+        denoise: bool = True,
+    ) -> None:
         self.day = list_images(root / 'trainA')
         self.night = list_images(root / 'trainB')
         self.recipe = recipe
         self.seed = seed
-        self.partners = self._find_partners(root / 'trainA_thermal') if aligned else None
-
-    def _find_partners(self, folder: Path) -> list[Path]:
-        by_stem = {path.stem: path for path in list_images(folder)}
-        missing = [path.name for path in self.day if path.stem not in by_stem]
-        if missing:
-            raise DataError(
-                f'{folder} lacks the day thermal of {len(missing)} frames of trainA, '
-                f'first {missing[0]}; set aligned: 0 in every phase to train unpaired'
-            )
-        return [by_stem[path.stem] for path in self.day]
+        self.day_edges = Edges(recipe, root / 'edgesA', self.day)
+        self.night_edges = Edges(recipe, root / 'edgesB', self.night)
+        cure = 'set aligned: 0 in every phase to train unpaired'
+        self.partners = (
+            find_companions(root / 'trainA_thermal', self.day, cure) if aligned else None
+        )
+        self.labels = (
+            LabelMaps(root, self.day, recipe.labels.fusion, denoise=denoise) if labelled else None
+        )
 
     def __len__(self) -> int:
         """Return the draws of one epoch as the authors count it: max(N_A, N_B)."""
         return max(len(self.day), len(self.night))
 
-    def __getitem__(self, draw: int) -> Sample:
-        """Cut the crops of a draw (any number from 0 up)."""
-        rng = np.random.default_rng((self.seed, draw))
-        i, j = int(rng.integers(len(self.day))), int(rng.integers(len(self.night)))
-        return {**self._day(i, rng), **self._night(j, rng)}  # type: ignore[typeddict-item]
+    def __getitem__(self, pick: Pick) -> Sample:
+        """Cut the crops of a draw (any number from 0 up), with the night crop that was picked."""
+        return {**self._day(pick.draw), **self._night(pick)}
 
-    def _day(self, i: int, rng: np.random.Generator) -> dict[str, torch.Tensor]:
+    def day_labels(self, draw: int) -> np.ndarray:
+        """Return the label map of the day crop of a draw: uint8 [S, S], 255 if not labelled."""
+        if self.labels is None:
+            return self._unlabelled()
+        i, rng = self._draw(draw, DAY_STREAM, self.day)
+        labels = self.labels(i)
+        return self._crop(labels, rng).labels(labels)
+
+    def _draw(self, draw: int, which: int, pictures: list[Path]) -> tuple[int, np.random.Generator]:
+        rng = stream(self.seed, draw, which)
+        return int(rng.integers(len(pictures))), rng
+
+    def _crop(self, picture: np.ndarray, rng: np.random.Generator) -> Crop:
+        height, width = picture.shape[:2]
+        return draw_crop(height, width, self.recipe.crop, self.recipe.scale, rng)
+
+    def _unlabelled(self) -> np.ndarray:
+        return np.full((self.recipe.crop, self.recipe.crop), UNLABELLED, np.uint8)
+
+    def _day(self, draw: int) -> DaySample:
+        i, rng = self._draw(draw, DAY_STREAM, self.day)
         rgb = read_rgb(self.day[i])
-        curve = tone_curve(rgb, self.recipe.day)
-        height, width = rgb.shape[:2]
-        crop = draw_crop(height, width, self.recipe.crop, self.recipe.scale, rng)
-        day = enhance_day(crop(rgb), curve, self.recipe.day.saturation)
-        thermal = torch.zeros(3, *day.shape[:2])
-        if self.partners is not None:
-            frame = read_thermal(self.partners[i])
-            if frame.shape != rgb.shape[:2]:
-                raise DataError(
-                    f'{self.partners[i]} is {frame.shape[1]}x{frame.shape[0]}, its day '
-                    f'picture {rgb.shape[1]}x{rgb.shape[0]}; register them first'
-                )
-            jittered = jitter_thermal(crop(frame), self.recipe.thermal, rng, noise=True)
-            thermal = image_tensor(jittered)
+        crop = self._crop(rgb, rng)
+        day = enhance_day(crop(rgb), tone_curve(rgb, self.recipe.day), self.recipe.day.saturation)
+        labels = crop.labels(self.labels(i, rgb)) if self.labels else self._unlabelled()
         gray = cv2.cvtColor(day, cv2.COLOR_RGB2GRAY)
         return {
             'day': image_tensor(day),
-            'day_edges': _edge_tensor(gray, self.recipe.canny),
-            'day_thermal': thermal,
+            'day_edges': self.day_edges(i, rgb, crop, gray),
+            'day_labels': torch.from_numpy(labels.astype(np.int64)),
+            'day_thermal': self._day_thermal(i, rgb, crop, rng),
         }
 
-    def _night(self, j: int, rng: np.random.Generator) -> dict[str, torch.Tensor]:
+    def _day_thermal(
+        self, i: int, rgb: np.ndarray, crop: Crop, rng: np.random.Generator
+    ) -> torch.Tensor:
+        if self.partners is None:
+            return torch.zeros(3, crop.size, crop.size)
+        frame = read_thermal(self.partners[i])
+        check_size(self.partners[i], frame, rgb)
+        return image_tensor(jitter_thermal(crop(frame), self.recipe.thermal, rng, noise=True))
+
+    def _night(self, pick: Pick) -> NightSample:
+        drawn, rng = self._draw(pick.draw, NIGHT_STREAM, self.night)
+        j = drawn if pick.night is None else pick.night
         frame = read_thermal(self.night[j])
-        height, width = frame.shape
-        crop = draw_crop(height, width, self.recipe.crop, self.recipe.scale, rng)
+        crop = self._crop(frame, rng)
+        if pick.window is not None:
+            window = pick.window
+            crop = replace(crop, top=window.top, left=window.left, side=window.side)
         night = jitter_thermal(crop(frame), self.recipe.thermal, rng)
-        return {'night': image_tensor(night), 'night_edges': _edge_tensor(night, self.recipe.canny)}
-
-
-class Draws(Sampler[int]):
-    """The draw numbers [first, last), in order: resuming is starting at a later number."""
-
-    def __init__(self, first: int, last: int) -> None:
-        self.first = first
-        self.last = last
-
-    def __iter__(self) -> Iterator[int]:
-        """Count from first to last."""
-        return iter(range(self.first, self.last))
-
-    def __len__(self) -> int:
-        """Return how many draws are left."""
-        return self.last - self.first
+        return {
+            'night': image_tensor(night),
+            'night_edges': self.night_edges(j, frame, crop, night),
+            'night_index': torch.tensor(j),
+            'night_window': torch.tensor((crop.top, crop.left, crop.side)),
+            'guided': torch.tensor(pick.window is not None),
+        }

@@ -3,7 +3,32 @@
 import torch
 from torch.nn import functional as F
 
+from morngan_train.labels.classes import CLASSES
+from morngan_train.labels.classes import FOREGROUND
+from morngan_train.labels.classes import Label
+from morngan_train.labels.classes import UNLABELLED
 from morngan_train.losses.gradient import gradient_magnitude
+
+BACKGROUND = sorted(set(range(CLASSES)) - FOREGROUND)
+"""C_bg of Eq. 9: stuff but buildings, lights and signs."""
+
+
+def background_mask(labels: torch.Tensor, *, unlabelled: bool) -> torch.Tensor:
+    """Return M_bg^B of Eq. 18: where the gradients of the source must not fade.
+
+    Args:
+        labels: Of the source, int64 [N, H, W], trainIds or 255.
+        unlabelled: True takes everything that is no object, as the authors ran it: ids below 11 and
+            255. False takes C_bg, as the paper has it: neither buildings, lights, signs nor 255.
+
+    Returns:
+        float32 [N, 1, H, W] of 0 and 1.
+    """
+    if unlabelled:
+        mask = (labels < Label.PERSON) | (labels == UNLABELLED)
+    else:
+        mask = torch.isin(labels, torch.tensor(BACKGROUND, device=labels.device))
+    return mask[:, None].float()
 
 
 def cgr_loss(

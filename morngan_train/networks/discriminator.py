@@ -20,6 +20,7 @@ from morngan_train.colorspace import luminance
 from morngan_train.networks.initialization import initialize
 
 BranchName = Literal['rgb', 'gray', 'gradient']
+Normalization = Literal['spectral', 'instance']
 BRANCHES: tuple[BranchName, ...] = ('rgb', 'gray', 'gradient')
 Scores = list[list[torch.Tensor]]
 """Score maps [N, 1, h, w] by branch, then by stage, finest first."""
@@ -44,21 +45,29 @@ class ScoreChain(nn.Module):
         channels: Input channels.
         ndf: Width of the first stage.
         strided: Stages with stride 2 (4 for images, 3 for gradient maps, which are half as large).
+        norm: `instance` normalises after every convolution but the first and the last (ToDayGAN);
+            `spectral` leaves that to the convolutions, which `Discriminator` wraps.
     """
 
-    def __init__(self, channels: int, ndf: int, strided: int) -> None:
+    def __init__(
+        self, channels: int, ndf: int, strided: int, norm: Normalization = 'spectral'
+    ) -> None:
         super().__init__()
         widths = [ndf * 2**i for i in range(strided)]
         widths.append(min(ndf * 2**strided, 8 * ndf))
         stages: list[nn.Module] = []
+        norms: list[nn.Module] = []
         c_in = channels
         for i, width in enumerate(widths):
             extra = 1 if 0 < i < strided else 0
             stride = 2 if i < strided else 1
             stages.append(nn.Conv2d(c_in, width + extra, 4, stride=stride, padding=2))
+            normalised = norm == 'instance' and i > 0
+            norms.append(nn.InstanceNorm2d(width + extra) if normalised else nn.Identity())
             c_in = width
         stages.append(nn.Conv2d(c_in, 1, 4, stride=1, padding=2))
         self.convolutions = nn.ModuleList(stages)
+        self.norms = nn.ModuleList(norms)
         self.activations = nn.ModuleList(nn.PReLU() for _ in widths)
 
     def forward(self, x: torch.Tensor) -> list[torch.Tensor]:
@@ -70,7 +79,7 @@ class ScoreChain(nn.Module):
             if i == last:
                 scores.append(x)
                 break
-            x = self.activations[i](x)
+            x = self.activations[i](self.norms[i](x))
             if 0 < i < last - 1:
                 x, score = x[:, :-1], x[:, -1:]
                 scores.append(score)
@@ -83,20 +92,26 @@ class Discriminator(nn.Module):
     Args:
         ndf: Width of the first stage of each branch.
         branches: Which sub-discriminators to use, of `rgb`, `gray` and `gradient`.
+        norm: Spectral normalisation of the weights, or instance normalisation of the features.
     """
 
     blur: torch.Tensor
 
-    def __init__(self, ndf: int = 64, branches: Sequence[BranchName] = BRANCHES) -> None:
+    def __init__(
+        self,
+        ndf: int = 64,
+        branches: Sequence[BranchName] = BRANCHES,
+        norm: Normalization = 'spectral',
+    ) -> None:
         super().__init__()
         layout = {'rgb': (3, 4), 'gray': (1, 4), 'gradient': (2, 3)}
         self.chains = nn.ModuleDict(
-            {name: ScoreChain(layout[name][0], ndf, layout[name][1]) for name in branches}
+            {name: ScoreChain(layout[name][0], ndf, layout[name][1], norm) for name in branches}
         )
         self.register_buffer('blur', blur_kernel().expand(3, 1, 5, 5).clone(), persistent=False)
         initialize(self)
         for layer in self.modules():
-            if isinstance(layer, nn.Conv2d):
+            if isinstance(layer, nn.Conv2d) and norm == 'spectral':
                 spectral_norm(layer, n_power_iterations=1, eps=1e-12)
 
     def forward(self, image: torch.Tensor) -> Scores:

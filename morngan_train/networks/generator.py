@@ -14,6 +14,7 @@ from torch import nn
 from morngan_train.networks.initialization import initialize
 
 Stem = Literal['conv7', 'shuffle']
+DecoderNorm = Literal['group', 'instance']
 CHANNELS = 3
 NORM_GROUPS = 32
 
@@ -46,8 +47,10 @@ def _downsample(c_in: int, c_out: int) -> list[nn.Module]:
     ]
 
 
-def _group_norm(channels: int) -> nn.GroupNorm:
+def _decoder_norm(channels: int, norm: DecoderNorm) -> nn.Module:
     """Return GroupNorm with the paper's 32 groups; a compact width keeps two channels a group."""
+    if norm == 'instance':
+        return nn.InstanceNorm2d(channels)
     most = max(1, min(NORM_GROUPS, channels // 2))
     groups = next(g for g in range(most, 0, -1) if channels % g == 0)
     return nn.GroupNorm(groups, channels)
@@ -90,18 +93,21 @@ class Decoder(nn.Module):
         ngf: Base width, as in the encoder.
         blocks: Residual blocks of this half.
         stem: `conv7` as in the paper (transposed convolutions), or `shuffle` (PixelShuffle twice).
+        norm: Of the upsampling half: `group` as in the paper, or `instance` as in ToDayGAN.
     """
 
-    def __init__(self, ngf: int = 64, blocks: int = 5, stem: Stem = 'conv7') -> None:
+    def __init__(
+        self, ngf: int = 64, blocks: int = 5, stem: Stem = 'conv7', norm: DecoderNorm = 'group'
+    ) -> None:
         super().__init__()
         width = 4 * ngf
         if stem == 'conv7':
             tail: list[nn.Module] = [
                 nn.ConvTranspose2d(width, 2 * ngf, 4, stride=2, padding=1),
-                _group_norm(2 * ngf),
+                _decoder_norm(2 * ngf, norm),
                 nn.PReLU(),
                 nn.ConvTranspose2d(2 * ngf, ngf, 4, stride=2, padding=1),
-                _group_norm(ngf),
+                _decoder_norm(ngf, norm),
                 nn.PReLU(),
                 nn.ReflectionPad2d(3),
                 nn.Conv2d(ngf, CHANNELS, 7),
@@ -111,7 +117,7 @@ class Decoder(nn.Module):
                 nn.ReflectionPad2d(1),
                 nn.Conv2d(width, 8 * ngf, 3),
                 nn.PixelShuffle(2),
-                _group_norm(2 * ngf),
+                _decoder_norm(2 * ngf, norm),
                 nn.PReLU(),
                 nn.ReflectionPad2d(1),
                 nn.Conv2d(2 * ngf, 4 * CHANNELS, 3),
@@ -137,19 +143,22 @@ class Translator(nn.Module):
         return self.decoder(self.encoder(image))
 
 
-def build_translator(ngf: int = 64, blocks: int = 9, stem: Stem = 'conv7') -> Translator:
+def build_translator(
+    ngf: int = 64, blocks: int = 9, stem: Stem = 'conv7', norm: DecoderNorm = 'group'
+) -> Translator:
     """Build one direction with initialised weights.
 
     Args:
         ngf: Base width (64 in the paper).
         blocks: Residual blocks in all; the encoder has the smaller half (4 of 9 in the paper).
         stem: See `Encoder`.
+        norm: See `Decoder`.
 
     Returns:
         The translator, on the CPU, in training mode.
     """
     translator = Translator(
-        Encoder(ngf, blocks // 2, stem), Decoder(ngf, blocks - blocks // 2, stem)
+        Encoder(ngf, blocks // 2, stem), Decoder(ngf, blocks - blocks // 2, stem, norm)
     )
     initialize(translator)
     return translator

@@ -9,12 +9,17 @@ import numpy as np
 import pytest
 import torch
 
+from morngan_train.labels.classes import Label
+from morngan_train.labels.classes import UNLABELLED
+from morngan_train.recipe import load_recipe
 from morngan_train.recipe import parse_recipe
 from morngan_train.recipe import Recipe
 
 # The kernels here are tiny: threads that wait for each other on a busy machine cost ten times more.
 torch.set_num_threads(1)
 os.environ['OMP_NUM_THREADS'] = '1'
+
+ROOT = Path(__file__).parents[2]
 
 TINY: dict[str, Any] = {
     'name': 'tiny',
@@ -40,25 +45,51 @@ def recipe() -> Recipe:
     return parse_recipe(TINY)
 
 
+@pytest.fixture(scope='session')
+def tiny() -> Recipe:
+    """The recipe that ships for tests: every phase and every term."""
+    return load_recipe(ROOT / 'config/train/tiny.yaml')
+
+
 @pytest.fixture
 def data(tmp_path: Path) -> Path:
-    """Three day frames with registered thermal partners and two night frames, 120x96."""
+    """A folder of its own for each test."""
+    return _write_data(tmp_path / 'data')
+
+
+@pytest.fixture(scope='session')
+def shared_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same for all tests, which must not change it."""
+    return _write_data(tmp_path_factory.mktemp('shared') / 'data')
+
+
+def _write_data(root: Path) -> Path:
+    """Write three day frames with thermal partners and masks, and two night frames, 120x96."""
     rng = np.random.default_rng(0)
-    root = tmp_path / 'data'
-    for folder, names in {'trainA': 'abc', 'trainA_thermal': 'abc', 'trainB': 'xy'}.items():
-        (root / folder).mkdir(parents=True)
-        for i, name in enumerate(names):
-            picture = _blocks(rng)
-            if folder == 'trainA_thermal':
-                # Registered by construction: thermal is the inverse of the day picture's grey.
-                day = cv2.imread(str(root / 'trainA' / f'{names[i]}.png'))
-                picture = 255 - cv2.cvtColor(day, cv2.COLOR_BGR2GRAY)
-            elif folder == 'trainB':
-                picture = picture[..., 0]
-            cv2.imwrite(str(root / folder / f'{name}.png'), picture)
+    for name in 'abc':
+        day = _blocks(rng)
+        _save(root / f'trainA/{name}.png', day)
+        # Registered by construction: thermal is the inverse of the day picture's grey.
+        _save(root / f'trainA_thermal/{name}.png', 255 - cv2.cvtColor(day, cv2.COLOR_BGR2GRAY))
+        for teacher in ('masks_cityscapes', 'masks_coco'):
+            _save(root / teacher / f'{name}.png', _mask())
+    for name in 'xy':
+        _save(root / f'trainB/{name}.png', _blocks(rng)[..., 0])
     return root
+
+
+def _save(path: Path, picture: np.ndarray) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    cv2.imwrite(str(path), picture)
 
 
 def _blocks(rng: np.random.Generator) -> np.ndarray:
     coarse = rng.integers(0, 256, (12, 15, 3), np.uint8)
     return cv2.resize(coarse, (120, 96), interpolation=cv2.INTER_NEAREST)
+
+
+def _mask() -> np.ndarray:
+    """People above, a truck below, unlabelled between: small classes that are soon learnt."""
+    mask = np.full((96, 120), UNLABELLED, np.uint8)
+    mask[:44], mask[52:] = Label.PERSON, Label.TRUCK
+    return mask

@@ -117,9 +117,36 @@ def test_sga_looks_only_at_cells_with_edges():
     assert values == {round(max(0.0, 0.8 - relative.item()) / 2, 6)}
 
 
-def test_sga_of_an_empty_map_is_a_connected_zero():
+def test_sga_over_the_whole_image_by_hand():
+    """Two cells: the maximum of the left one, 0.5, does not count beside the right one's 1.
+
+    At the left edge pixel G / max G is 0.5, on the flat one 1e-3, at the right one 1.
+    """
+    fake = torch.full((1, 3, 32, 64), -1.0)
+    fake[..., 8:24] = 0.0  # u = 0.5: steps of 0.5 at columns 7 and 8, and back at 23 and 24
+    fake[..., 48:] = 1.0  # a step of 1 at columns 47 and 48
+    edges = torch.zeros(1, 1, 32, 64)
+    edges[0, 0, 10, 8] = edges[0, 0, 10, 16] = edges[0, 0, 10, 47] = 1
+    expected = ((0.8 - 0.5) + (0.8 - 1e-3) + 0) / (3 + 1)
+    assert sga_loss(fake, edges, 0.8, region='image').item() == pytest.approx(expected, rel=1e-3)
+
+
+def test_sga_over_the_whole_image_equals_plain_loops():
+    fakes = image(13, 40, batch=2)
+    edges = torch.rand(2, 1, 40, 40, generator=torch.Generator().manual_seed(0)) ** 3  # soft
+    expected = 0.0
+    for g, e in zip(gradient_magnitude(fakes)[:, 0], edges[:, 0], strict=True):
+        pixels = [(i, j) for i in range(40) for j in range(40)]
+        short = sum(max(0.0, 0.44 * e[p].item() - (g[p] / g.max()).item()) for p in pixels)
+        expected += short / (e.sum().item() + 1) / 2
+    loss = sga_loss(fakes, edges, 0.44, region='image')
+    assert loss.item() == pytest.approx(expected, rel=1e-4)
+
+
+@pytest.mark.parametrize('region', ['cell', 'image'])
+def test_sga_of_an_empty_map_is_a_connected_zero(region):
     fake = image(4).requires_grad_()
-    loss = sga_loss(fake, torch.zeros(1, 1, 32, 32))
+    loss = sga_loss(fake, torch.zeros(1, 1, 32, 32), region=region)
     assert loss.item() == 0
     loss.backward()
     assert torch.isfinite(fake.grad).all()

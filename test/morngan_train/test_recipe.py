@@ -39,7 +39,7 @@ def test_defaults_are_the_papers():
         ({'phases': [{'name': 'p', 'epochs': 1, 'unpaired': False}]}, 'needs a weight for aligned'),
         (
             {'phases': [{'name': 'p', 'epochs': 1, 'unpaired': False, 'aligned': 1, 'cgr': 1}]},
-            'cgr needs unpaired',
+            'need unpaired night frames',
         ),
     ],
 )

@@ -1,4 +1,4 @@
-"""The loop: exact resume, guards, and what a run leaves behind."""
+"""The run: every phase, exact resume in each, guards, and what it leaves behind."""
 
 import json
 from pathlib import Path
@@ -8,114 +8,200 @@ import pytest
 import torch
 
 from morngan_train import checkpoint
-from morngan_train import trainer as trainer_module
-from morngan_train.recipe import Phase
-from morngan_train.trainer import NonFiniteLossError
+from morngan_train import step as step_module
+from morngan_train.data.pairing import LAG
+from morngan_train.export import load_trained
+from morngan_train.phases import first_epochs
+from morngan_train.phases import Phase
+from morngan_train.recipe import Recipe
+from morngan_train.step import NonFiniteLossError
+from morngan_train.trainer import MOST_WORKERS
+from morngan_train.trainer import PREFETCH
 from morngan_train.trainer import Trainer
 
 
-def make(recipe, data: Path, out: Path) -> Trainer:
-    return Trainer(recipe, data, out, Fabric(accelerator='cpu', devices=1), workers=0)
+def make(recipe: Recipe, data: Path, out: Path, workers: int = 0) -> Trainer:
+    return Trainer(recipe, data, out, Fabric(accelerator='cpu', devices=1), workers=workers)
 
 
-def weights(trainer: Trainer) -> dict[str, torch.Tensor]:
-    return {
-        **{f'g.{k}': v for k, v in trainer.generators.state_dict().items()},
-        **{f'd.{k}': v for k, v in trainer.discriminators.state_dict().items()},
-        **{f'ema.{k}': v for k, v in trainer.average.model.state_dict().items()},
+def state(trainer: Trainer) -> dict[str, torch.Tensor]:
+    """Return all weights, and the memory."""
+    tensors = {f'average.{k}': v for k, v in trainer.step.average.model.state_dict().items()}
+    for name, network in trainer.step.networks.items():
+        tensors |= {f'{name}.{k}': v for k, v in network.state_dict().items()}
+    memory = trainer.memory.state_dict()
+    return tensors | {f'memory.{k}': torch.as_tensor(v) for k, v in memory.items()}
+
+
+def copied(trainer: Trainer) -> dict[str, torch.Tensor]:
+    return {name: value.clone() for name, value in state(trainer).items()}
+
+
+def assert_same(a: dict[str, torch.Tensor], b: dict[str, torch.Tensor]) -> None:
+    assert a.keys() == b.keys()
+    different = [name for name, value in a.items() if not torch.equal(value, b[name])]
+    assert not different
+
+
+def moved(before: dict[str, torch.Tensor], trainer: Trainer) -> set[str]:
+    """Name the parts whose weights changed: 'generators.a.encoder', 'segmenters.b', ..."""
+    now = state(trainer)
+    names = [name for name, value in before.items() if not torch.equal(value, now[name])]
+    depth = {'generators': 3, 'discriminators': 2, 'segmenters': 2}
+    return {'.'.join(name.split('.')[: depth.get(name.split('.')[0], 1)]) for name in names}
+
+
+def run_to(trainer: Trainer, steps: int) -> None:
+    """Run until so many steps are done, then stop as a signal would stop it."""
+    agree = trainer._agree_to_stop
+
+    def stop_then_agree() -> bool:
+        trainer._stop = trainer.step.number >= steps
+        return agree()
+
+    trainer._agree_to_stop = stop_then_agree
+    assert not trainer.fit()
+    assert trainer.step.number == steps
+
+
+@pytest.fixture(scope='module')
+def whole(tiny, shared_data, tmp_path_factory) -> Trainer:
+    """One run of tiny.yaml from start to end, with a loader process."""
+    trainer = make(tiny, shared_data, tmp_path_factory.mktemp('whole') / 'run', workers=1)
+    assert trainer.fit()
+    return trainer
+
+
+def lines(trainer: Trainer) -> list[dict]:
+    return [json.loads(line) for line in (trainer.out / 'log.jsonl').read_text().splitlines()]
+
+
+def test_all_phases_of_tiny_run_and_fill_the_memory(whole, tiny):
+    """The memory knows every night image at the end, and the sampler found partners by it."""
+    log = lines(whole)
+    names = [phase.name for phase in tiny.phases for _ in range(phase.epochs)]
+    assert [line['phase'] for line in log] == names
+    assert len(whole.memory) == whole.memory.images == 2
+    assert log[-1]['remembered'] == 1.0
+    assert log[-1]['guided'] > 0
+    assert all(line['guided'] == 0 for line in log if line.get('remembered', 1) < 0.5)
+    # Small classes were labelled on both sides, else the loss of the last phase is never computed.
+    assert any(line['aca'] > 0 for line in log if 'aca' in line)
+
+
+def test_every_loss_acts_in_its_phase(whole):
+    base = {'adversarial_a', 'adversarial_b', 'cycle_a', 'cycle_b', 'tv_a', 'tv_b', 'sga_a'}
+    base |= {'sga_b', 'monochrome', 'discriminator_a', 'discriminator_b'}
+    pairs = {'aligned', 'tv_pairs'}
+    two = {'temperature', 'segmentation_ra', 'boundary', 'segmentation_fb'}
+    expected = {
+        'pairs': pairs,
+        '0a': base | pairs,
+        '0b': base | {'temperature'},
+        '1': base | {'temperature', 'segmentation_ra'},
+        '2': base | two,
+        '3': base | two | {'segmentation_rb', 'sr_a', 'sr_b'},
+        '4': base
+        | {'temperature', 'segmentation_fb', 'segmentation_fa', 'sr_a', 'sr_b', 'cgr', 'aca'}
+        | {'remembered', 'guided'},
     }
+    for line in lines(whole):
+        assert line.keys() - {'epoch', 'phase', 'step', 'lr', 'seconds'} == expected[line['phase']]
 
 
-@pytest.mark.parametrize('steps_before', [2, 3, 5])
-def test_resume_is_exact(recipe, data, tmp_path, steps_before):
-    """Stop in the middle of an epoch, between phases and near the end: the weights are the same."""
-    whole = make(recipe, data, tmp_path / 'whole')
-    assert whole.fit()
-
-    first = make(recipe, data, tmp_path / 'parts')
-    step = first.train_step
-
-    def step_then_stop(batch, phase):
-        losses = step(batch, phase)
-        first._stop = first.step >= steps_before
-        return losses
-
-    first.train_step = step_then_stop
-    assert not first.fit()
-    assert first.step == steps_before
-
-    torch.manual_seed(12345)  # the resumed run must not depend on the present state
-    second = make(recipe, data, tmp_path / 'parts')
-    second.resume(tmp_path / 'parts' / 'last.pt')
-    assert second.fit()
-    for name, value in weights(whole).items():
-        assert torch.equal(value, weights(second)[name]), name
-
-
-def test_a_run_trains_everything_and_leaves_its_files(recipe, data, tmp_path):
-    run = make(recipe, data, tmp_path / 'run')
-    before = {name: value.clone() for name, value in weights(run).items()}
-    assert run.fit()
-    after = weights(run)
-    for part in ('g.a.encoder', 'g.a.decoder', 'g.b.encoder', 'g.b.decoder', 'd.a', 'd.b', 'ema'):
-        assert any(
-            not torch.equal(before[name], after[name]) for name in before if name.startswith(part)
-        ), part
-    out = tmp_path / 'run'
-    assert {p.name for p in out.iterdir()} == {
+def test_a_run_leaves_its_files(whole, tiny):
+    epochs = sum(phase.epochs for phase in tiny.phases)
+    out = whole.out
+    assert {p.name for p in out.iterdir()} - {'tensorboard'} == {
         'recipe.json',
         'last.pt',
-        'epoch_001.pt',
-        'epoch_002.pt',
         'log.jsonl',
         'preview',
+        'panels',
+        *(f'epoch_{epoch:03d}.pt' for epoch in range(1, epochs + 1)),
     }
-    lines = [json.loads(line) for line in (out / 'log.jsonl').read_text().splitlines()]
-    assert [line['phase'] for line in lines] == ['0a', '0b']
-    assert {'adversarial_a', 'cycle_b', 'sga_a', 'monochrome', 'aligned'} <= lines[0].keys()
+    assert len(list((out / 'preview').glob('*.png'))) == epochs
+    assert len(list((out / 'panels').glob('*.png'))) == epochs - 1  # pairs alone have no panel
+    assert load_trained(out / f'epoch_{epochs:03d}.pt').epoch == epochs
 
 
-def test_discriminators_learn_only_in_their_own_step(recipe, data, tmp_path):
-    """The generators' loss must leave no gradient on the discriminators."""
-    run = make(recipe, data, tmp_path / 'run')
-    seen = []
-    descend = run._descend
+def test_curves_and_panels_are_in_tensorboard(whole):
+    accumulator = pytest.importorskip('tensorboard.backend.event_processing.event_accumulator')
+    events = accumulator.EventAccumulator(str(whole.out / 'tensorboard'))
+    events.Reload()
+    tags = events.Tags()
+    assert 'loss/cycle_a' in tags['scalars']
+    assert 'last step' in tags['images']
 
-    def watch(optimizer, losses):
-        descend(optimizer, losses)
-        if optimizer is run.optimizer_g:
-            seen.extend(p.grad for p in run.discriminators.parameters() if p.grad is not None)
 
-    run._descend = watch
-    run.train_step(next(run._batches(1)), recipe.phases[0])
-    assert seen == []
-    assert all(p.grad is not None for p in run.discriminators.parameters())
+def stops_in_every_phase(recipe: Recipe) -> list[int]:
+    """A step within each phase, one between two, and two while the memory fills and guides."""
+    n = recipe.steps_per_epoch
+    assert n is not None
+    firsts = [n * (epoch - 1) for epoch in first_epochs(recipe.phases)]
+    return sorted([*(first + 4 for first in firsts), firsts[4], firsts[-1] + 1, firsts[-1] + 2 * n])
+
+
+def test_resume_is_exact_in_every_phase(whole, tiny, shared_data, tmp_path):
+    """Stop in each phase and go on with a new process's state: weights and memory are the same.
+
+    The whole run had a loader process and this one has none: neither may matter.
+    """
+    out = tmp_path / 'parts'
+    for stop in stops_in_every_phase(tiny):
+        part = make(tiny, shared_data, out)
+        if stop > stops_in_every_phase(tiny)[0]:
+            part.resume(out / 'last.pt')
+        run_to(part, stop)
+        torch.manual_seed(12345)  # what follows must not depend on the present state
+    last = make(tiny, shared_data, out)
+    last.resume(out / 'last.pt')
+    assert last.fit()
+    for file in sorted(whole.out.glob('epoch_*.pt')):  # the first that differs names the phase
+        ours, theirs = checkpoint.load(out / file.name), checkpoint.load(file)
+        assert_same(ours['average'], theirs['average'])
+    assert_same(state(last), state(whole))
+
+
+@pytest.mark.parametrize(
+    ('phase', 'parts'),
+    [
+        ('pairs', {'generators.b.encoder', 'generators.a.decoder'}),
+        ('0a', set()),
+        ('1', {'segmenters.a'}),
+        ('2', {'segmenters.a', 'segmenters.b'}),
+        ('3', {'segmenters.a', 'segmenters.b'}),
+        ('4', set()),
+    ],
+)
+def test_what_a_phase_trains(tiny, shared_data, tmp_path, phase, parts):
+    """Frozen and absent networks do not move by a bit; all others do."""
+    only = next(p for p in tiny.phases if p.name == phase).model_copy(update={'epochs': 1})
+    run = make(tiny, shared_data, tmp_path / 'run')
+    run.phases, run.epochs = [only], 1
+    before = copied(run)
+    assert run.fit()
+    everywhere = {f'generators.{d}.{half}' for d in 'ab' for half in ('encoder', 'decoder')}
+    everywhere |= {'discriminators.a', 'discriminators.b'}
+    expected = parts if phase == 'pairs' else everywhere | parts
+    assert moved(before, run) - {'average', 'memory'} == expected
+    assert 'average' in moved(before, run)
 
 
 def test_a_loss_that_is_not_finite_stops_the_run_and_is_named(recipe, data, tmp_path, monkeypatch):
     run = make(recipe, data, tmp_path / 'run')
-    real = trainer_module.generator_losses
+    real = step_module.generator_losses
 
     def poisoned(*args):
         losses = real(*args)
-        return {**losses, 'tv_a': losses['tv_a'] * float('nan')} if run.step == 2 else losses
+        return {**losses, 'tv_a': losses['tv_a'] * float('nan')} if run.step.number == 2 else losses
 
-    monkeypatch.setattr(trainer_module, 'generator_losses', poisoned)
-    with pytest.raises(NonFiniteLossError, match='tv_a is not finite at step 2'):
+    monkeypatch.setattr(step_module, 'generator_losses', poisoned)
+    with pytest.raises(NonFiniteLossError, match=r'tv_a is not finite at step 2.*last\.pt'):
         run.fit()
     saved = checkpoint.load(tmp_path / 'run' / 'last.pt')
     assert saved['step'] == 2
     assert all(torch.isfinite(v).all() for v in saved['generators'].values())
-
-
-def test_the_average_follows(recipe, data, tmp_path):
-    """With decay d = min(ema, (1 + t) / (10 + t)): by hand for the first step, 0.1."""
-    run = make(recipe, data, tmp_path / 'run')
-    name = 'encoder.layers.1.weight'
-    old = run.average.model.state_dict()[name].clone()
-    run.train_step(next(run._batches(1)), recipe.phases[0])
-    new = run.generators.state_dict()['b.encoder.layers.1.weight']
-    torch.testing.assert_close(run.average.model.state_dict()[name], 0.1 * old + 0.9 * new)
 
 
 def test_checkpoints_of_others(recipe, data, tmp_path):
@@ -130,31 +216,46 @@ def test_checkpoints_of_others(recipe, data, tmp_path):
         run.resume(tmp_path / 'foreign.pt')
 
 
+def test_a_checkpoint_of_other_data_or_shapes_is_refused(whole, tiny, data, tmp_path):
+    (data / 'trainB/y.png').unlink()
+    with pytest.raises(checkpoint.CheckpointError, match='knows 2 NTIR images'):
+        make(tiny, data, tmp_path / 'run').resume(whole.out / 'last.pt')
+    wider = tiny.model_copy(update={'segmenter': tiny.segmenter.model_copy(update={'nsf': 8})})
+    with pytest.raises(checkpoint.CheckpointError, match='does not fit the recipe tiny'):
+        make(wider, data, tmp_path / 'run').resume(whole.out / 'last.pt')
+
+
 def test_a_checkpoint_cannot_run_code(tmp_path):
     class Evil:
         def __reduce__(self):
             return (Path.touch, (tmp_path / 'ran',))
 
-    torch.save({'format': 1, 'x': Evil()}, tmp_path / 'evil.pt')
+    torch.save({'format': checkpoint.FORMAT, 'x': Evil()}, tmp_path / 'evil.pt')
     with pytest.raises(checkpoint.CheckpointError):
         checkpoint.load(tmp_path / 'evil.pt')
     assert not (tmp_path / 'ran').exists()
 
 
-def test_batches_of_two(recipe, data, tmp_path):
-    two = recipe.model_copy(
-        update={'optimizer': recipe.optimizer.model_copy(update={'batch_size': 2})}
-    )
-    run = make(two, data, tmp_path / 'run')
-    assert run.fit()
+def test_every_file_of_a_run_loads_without_code(whole):
+    for file in whole.out.glob('*.pt'):
+        assert torch.load(file, weights_only=True)['format'] == checkpoint.FORMAT
 
 
-def test_a_phase_of_pairs_moves_only_the_deployed_direction(recipe, data, tmp_path):
-    """Without unpaired terms, G_AB and the discriminators rest."""
-    pairs = Phase(name='pairs', epochs=1, unpaired=False, aligned=1.0)
-    run = make(recipe.model_copy(update={'phases': [pairs]}), data, tmp_path / 'run')
-    before = {name: value.clone() for name, value in weights(run).items()}
+def test_batches_of_two(tiny, shared_data, tmp_path):
+    optimizer = tiny.optimizer.model_copy(update={'batch_size': 2})
+    phases = [p.model_copy(update={'epochs': 1}) for p in tiny.phases[-3:]]
+    two = tiny.model_copy(update={'optimizer': optimizer, 'phases': phases, 'steps_per_epoch': 2})
+    run = make(two, shared_data, tmp_path / 'run')
     assert run.fit()
-    moved = {name for name, value in weights(run).items() if not torch.equal(value, before[name])}
-    assert moved
-    assert all(name.startswith(('g.b.encoder', 'g.a.decoder', 'ema')) for name in moved)
+    assert len(run.memory) > 0
+
+
+def test_the_loader_never_runs_further_ahead_than_the_memory_allows():
+    assert MOST_WORKERS * PREFETCH < LAG
+
+
+def test_learning_rate_follows_the_phase(recipe, data, tmp_path):
+    falling = Phase(name='fall', epochs=2, lr_factor=3.0, lr_decay=True)
+    run = make(recipe.model_copy(update={'phases': [falling]}), data, tmp_path / 'run')
+    assert run.fit()
+    assert [line['lr'] for line in lines(run)] == pytest.approx([6e-4, 3e-4])

@@ -1,0 +1,50 @@
+"""K-means with the cosine distance, for the parts of objects in feature space."""
+
+import torch
+from torch.nn import functional as F
+
+TOLERANCE = 1e-4
+
+
+@torch.no_grad()
+def cosine_kmeans(features: torch.Tensor, clusters: int, *, iterations: int = 50) -> torch.Tensor:
+    """Return the centres of clusters of features.
+
+    Features go to the centre of the highest cosine similarity; a centre is the arithmetic mean of
+    its features. The start is a random choice of distinct features (torch's global generator of
+    the device). It ends when the square of the summed shifts of the centres falls below 1e-4.
+
+    Args:
+        features: float32 [n, C], n at least `clusters`; equal ones are allowed.
+        clusters: N_u.
+        iterations: At most so many.
+
+    Returns:
+        Centres [clusters, C], without gradient.
+
+    Raises:
+        ValueError: There are fewer features than clusters.
+    """
+    if len(features) < clusters:
+        raise ValueError(f'{len(features)} features do not make {clusters} clusters')
+    directions = F.normalize(features, dim=1)
+    centres = features[torch.randperm(len(features), device=features.device)[:clusters]]
+    for _ in range(iterations):
+        similarity = directions @ F.normalize(centres, dim=1).T
+        moved = _means(features, similarity)
+        shift = (moved - centres).norm(dim=1).sum()
+        centres = moved
+        if shift.square() < TOLERANCE:
+            break
+    return centres
+
+
+def _means(features: torch.Tensor, similarity: torch.Tensor) -> torch.Tensor:
+    """Return the mean of each cluster; an empty one restarts at the worst represented feature."""
+    best, nearest = similarity.max(1)
+    members = F.one_hot(nearest, similarity.shape[1]).to(features)
+    counts = members.sum(0)
+    means = (members.T @ features) / counts.clamp_min(1)[:, None]
+    empty = counts == 0
+    means[empty] = features[best.topk(int(empty.sum()), largest=False).indices]
+    return means

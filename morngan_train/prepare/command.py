@@ -1,0 +1,148 @@
+"""`python -m morngan_train prepare`: data folders from FLIR, KAIST or folders of pictures."""
+
+import argparse
+import os
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from morngan_train.data.reading import list_images
+from morngan_train.prepare.edge_maps import write_edges
+from morngan_train.prepare.flir import select_flir
+from morngan_train.prepare.folders import select_folders
+from morngan_train.prepare.kaist import select_kaist
+from morngan_train.prepare.record import check_settings
+from morngan_train.prepare.record import update
+from morngan_train.prepare.run import edge_settings
+from morngan_train.prepare.run import Options
+from morngan_train.prepare.run import prepare
+from morngan_train.prepare.selection import Selection
+
+
+def add_parser(commands: Any) -> None:
+    """Add `prepare` and its sources to the subparsers of the command line."""
+    prepare_parser = commands.add_parser(
+        'prepare',
+        help='make a data folder from FLIR, KAIST or folders of pictures',
+        description='Make the data folder that training reads; see docs/data.md. A run that was '
+        'stopped goes on where it was.',
+    )
+    sources = prepare_parser.add_subparsers(dest='source', required=True)
+
+    flir = sources.add_parser('flir', help='FLIR ADAS, v1 (Thermal Starter) or v2')
+    _add_public(flir)
+    flir.set_defaults(run=_flir)
+
+    kaist = sources.add_parser('kaist', help='KAIST Multispectral Pedestrian, CVPR 2015')
+    _add_public(kaist)
+    kaist.add_argument(
+        '--aligned', action='store_true', help='write day thermal too, to trainA_thermal'
+    )
+    kaist.set_defaults(run=_kaist)
+
+    folder = sources.add_parser('folder', help='your own pictures')
+    folder.add_argument('--day', type=Path, required=True, help='folder of day colour')
+    folder.add_argument('--night', type=Path, required=True, help='folder of night thermal')
+    folder.add_argument('--test', type=Path, help='folder of night thermal that is for test only')
+    folder.add_argument(
+        '--day-thermal', type=Path, help='folder of day thermal registered to --day, same names'
+    )
+    folder.add_argument(
+        '--keep-16-bit',
+        action='store_true',
+        help='leave 16-bit thermal as it is (default: each frame from its 1st to its 99th '
+        'percentile to 8 bits)',
+    )
+    _add_pictures(folder)
+    folder.set_defaults(run=_folder)
+
+    edges = sources.add_parser('edges', help='edge maps for a data folder that is there')
+    edges.add_argument('data', type=Path, help='folder with trainA and trainB')
+    _add_work(edges)
+    edges.set_defaults(run=_edges)
+
+
+def _add_public(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument('src', type=Path, help='where the data set was unpacked')
+    parser.add_argument(
+        '--lists', type=Path, help='folder of split lists trainA.txt, trainB.txt, testB.txt'
+    )
+    _add_pictures(parser)
+
+
+def _add_pictures(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument('--out', type=Path, required=True, help='data folder to write')
+    parser.add_argument(
+        '--size',
+        choices=('paper', 'native'),
+        default='paper',
+        help='paper: 500x400, then the centre of 360x288; native: as they are (%(default)s)',
+    )
+    _add_work(parser)
+
+
+def _add_work(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        '--night-edges',
+        choices=('surround', 'canny'),
+        default='surround',
+        help='how edges of thermal frames are found (%(default)s)',
+    )
+    parser.add_argument(
+        '--jobs', type=_positive, default=os.cpu_count() or 1, help='processes (%(default)s)'
+    )
+    parser.add_argument('--overwrite', action='store_true', help='make anew what is there')
+
+
+def _positive(text: str) -> int:
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError(f'must be at least 1, not {value}')
+    return value
+
+
+def _flir(args: argparse.Namespace) -> int:
+    return _write(select_flir(args.src, args.lists), args)
+
+
+def _kaist(args: argparse.Namespace) -> int:
+    return _write(select_kaist(args.src, args.lists, aligned=args.aligned), args)
+
+
+def _folder(args: argparse.Namespace) -> int:
+    selection = select_folders(args.day, args.night, test=args.test, day_thermal=args.day_thermal)
+    return _write(selection, args, keep_16_bit=args.keep_16_bit)
+
+
+def _write(selection: Selection, args: argparse.Namespace, *, keep_16_bit: bool = False) -> int:
+    options = Options(args.size, args.night_edges, keep_16_bit, args.jobs, args.overwrite)
+    _print(prepare(selection, args.out, options), args.out)
+    return 0
+
+
+def _edges(args: argparse.Namespace) -> int:
+    for folder in ('trainA', 'trainB'):
+        list_images(args.data / folder)
+    settings = edge_settings(args.night_edges)
+    check_settings(args.data, settings, overwrite=args.overwrite)
+    update(args.data, settings)
+    done = write_edges(args.data, args.night_edges, jobs=args.jobs, overwrite=args.overwrite)
+    _print(update(args.data, settings, done), args.data)
+    return 0
+
+
+def _print(record: dict[str, Any], data: Path) -> None:
+    table = Table('folder', 'pictures', 'written', 'kept', 'sizes')
+    for name, folder in record['folders'].items():
+        sizes = list(folder['sizes'])
+        shown = ', '.join(sizes[:3]) + (f' and {len(sizes) - 3} others' if len(sizes) > 3 else '')
+        table.add_row(
+            name, str(folder['pictures']), str(folder['written']), str(folder['kept']), shown
+        )
+    console = Console()
+    console.print(table)
+    for note in record.get('notes', []):
+        console.print(f'note: {note}', markup=False, highlight=False, soft_wrap=True)
+    console.print(f'{data} is ready', markup=False, highlight=False, soft_wrap=True)

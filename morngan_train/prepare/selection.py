@@ -1,0 +1,57 @@
+"""What of a source goes into which folder of a data folder, and what is wrong with the source."""
+
+from collections.abc import Iterable
+from collections.abc import Sequence
+from dataclasses import dataclass
+from dataclasses import field
+from itertools import pairwise
+from pathlib import Path
+from typing import Literal
+from typing import TypeAlias
+
+Folder: TypeAlias = Literal['trainA', 'trainA_thermal', 'trainB', 'testB']
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """One picture of a source, and its name in the data folder (without suffix)."""
+
+    source: Path
+    name: str
+
+
+@dataclass(slots=True)
+class Selection:
+    """Pictures by folder.
+
+    Attributes:
+        source: What the pictures come from, for people.
+        split: What decided about the folders: 'lists', 'attributes', 'rule' or 'folders'.
+        pictures: By folder of the data folder.
+        crop_test_only: Test frames are cropped without being resized first.
+        problems: What is missing; nothing is prepared while there are any.
+        notes: What a person should know about the selection.
+    """
+
+    source: str
+    split: Literal['lists', 'attributes', 'rule', 'folders']
+    pictures: dict[Folder, list[Picture]] = field(default_factory=dict)
+    crop_test_only: bool = False
+    problems: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+    def add(self, folder: Folder, pictures: Iterable[Picture]) -> None:
+        """Put pictures into a folder; note a problem if there are none, or names occur twice."""
+        chosen = sorted(pictures, key=lambda picture: picture.name)
+        names = [picture.name for picture in chosen]
+        twice = sorted({a for a, b in pairwise(names) if a == b})
+        if not chosen:
+            self.problems.append(f'no pictures for {folder}')
+        if twice:
+            self.problems.append(f'{len(twice)} names of {folder} occur twice: {few(twice)}')
+        self.pictures[folder] = chosen
+
+
+def few(names: Sequence[str]) -> str:
+    """Name the first three: 'a, b, c, ...'."""
+    return ', '.join(names[:3]) + (', ...' if len(names) > 3 else '')

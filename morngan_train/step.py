@@ -1,0 +1,233 @@
+"""One optimisation step: generators and segmenters together, then the discriminators."""
+
+from collections.abc import Iterable
+import itertools
+from typing import Any
+
+from lightning_fabric import Fabric
+import torch
+
+from morngan_train import distributed
+from morngan_train.data.unpaired import Sample
+from morngan_train.image_pool import ImagePool
+from morngan_train.losses.adversarial import discriminator_loss
+from morngan_train.losses.scale_robustness import draw_scale
+from morngan_train.losses.scale_robustness import rescale
+from morngan_train.networks.discriminator import Scores
+from morngan_train.objective import generator_losses
+from morngan_train.objective import identity_losses
+from morngan_train.objective import Judged
+from morngan_train.objective import Losses
+from morngan_train.objective import pair_losses
+from morngan_train.phases import Phase
+from morngan_train.recipe import Recipe
+from morngan_train.semantics import Parser
+from morngan_train.semantics import Semantics
+from morngan_train.system import Discriminators
+from morngan_train.system import Generators
+from morngan_train.system import MovingAverage
+from morngan_train.system import Segmenters
+from morngan_train.system import Translations
+
+
+class NonFiniteLossError(Exception):
+    """A loss became NaN or infinite; the message names it."""
+
+
+class Step:
+    """The networks with all that optimises them; a call trains on one batch.
+
+    Networks run under the autocast of `fabric`; what they give is float32, and losses, labels and
+    gradients of images are computed in it.
+
+    Args:
+        recipe: What to train.
+        fabric: Device and precision.
+
+    Attributes:
+        number: Steps done.
+        seen: Translations and segmentations of the last unpaired batch, for pictures and memory.
+    """
+
+    def __init__(self, recipe: Recipe, fabric: Fabric) -> None:
+        self.recipe, self.fabric = recipe, fabric
+        self.number = 0
+        self.seen: tuple[Translations, Semantics | None] | None = None
+        self._psi = 0.0
+        self._psi_epoch = 0
+
+        self.generators = Generators(recipe).to(fabric.device)
+        self.discriminators = Discriminators(recipe).to(fabric.device)
+        segments = any(phase.segments for phase in recipe.schedule)
+        self.segmenters = Segmenters(recipe).to(fabric.device) if segments else None
+        self.average = MovingAverage(self.generators, recipe.optimizer.ema)
+        self.pools = {name: ImagePool(recipe.optimizer.pool) for name in 'ab'}
+        self._parser = Parser(self.segmenters, recipe) if self.segmenters else None
+        self.optimizers = {
+            name: torch.optim.Adam(
+                network.parameters(), lr=recipe.optimizer.lr, betas=recipe.optimizer.betas
+            )
+            for name, network in self.networks.items()
+        }
+
+    @property
+    def networks(self) -> dict[str, torch.nn.Module]:
+        """The trained networks by name."""
+        networks = {'generators': self.generators, 'discriminators': self.discriminators}
+        return networks | ({'segmenters': self.segmenters} if self.segmenters else {})
+
+    def compile(self) -> None:
+        """Let torch.compile optimise the networks on their first use."""
+        self.generators.compile()
+        self.discriminators.compile()
+        if self.segmenters is not None:
+            for segmenter in (self.segmenters.a, self.segmenters.b):
+                segmenter.features = torch.compile(segmenter.features)  # type: ignore[method-assign]
+
+    def set_learning_rate(self, lr: float) -> None:
+        """Set the learning rate of every optimizer."""
+        for group in itertools.chain(*(o.param_groups for o in self.optimizers.values())):
+            group['lr'] = lr
+
+    def __call__(self, batch: Sample, phase: Phase, epoch: int) -> dict[str, float]:
+        """Optimise on one batch by the rules of a phase.
+
+        Args:
+            batch: On the device.
+            phase: What is trained, and by which losses.
+            epoch: Counted from 1.
+
+        Returns:
+            The weighted losses by name, averaged over processes.
+
+        Raises:
+            NonFiniteLossError: A loss is NaN or infinite; no weight was changed by it.
+        """
+        if phase.unpaired:
+            values = self._unpaired(batch, phase, epoch)
+        else:
+            with self.fabric.autocast():
+                colored = self.generators.color(batch['day_thermal'])
+            losses = pair_losses(batch, colored.float(), self.recipe, phase)
+            values = self._descend(['generators'], losses)
+        self.average.update(self.generators, self.number)
+        self.number += 1
+        return values
+
+    def _unpaired(self, batch: Sample, phase: Phase, epoch: int) -> dict[str, float]:
+        day, night = batch['day'], batch['night']
+        learning = ['generators']
+        if self.segmenters is not None:
+            learns = phase.segments and phase.segmenters == 'learn'
+            self.segmenters.requires_grad_(learns)
+            learning += ['segmenters'] if learns else []
+
+        with self.fabric.autocast():
+            real = _float_scores(self.discriminators(day, night))
+            made = self._translate(batch, phase)
+            # Only the fakes' gradient is wanted here; the discriminators' own comes below.
+            self.discriminators.requires_grad_(False)
+            fake = _float_scores(self.discriminators(made.fake_day, made.fake_night))
+            self.discriminators.requires_grad_(True)
+            semantics = self._segment(batch, made, phase)
+            scaled = self._translate_scaled(batch, phase, epoch)
+        losses = generator_losses(
+            batch, Judged(made, real, fake, semantics, *scaled), self.recipe, phase
+        )
+        if self.recipe.losses.identity > 0:
+            losses |= self._identity(batch)
+        values = self._descend(learning, losses)
+        self.seen = made, semantics
+
+        with self.fabric.autocast():
+            pooled = _float_scores(
+                self.discriminators(
+                    self.pools['a'](made.fake_day), self.pools['b'](made.fake_night)
+                )
+            )
+        form = self.recipe.losses.adversarial_form
+        d_losses = {
+            f'discriminator_{name}': discriminator_loss(r, f, form)
+            for name, r, f in zip('ab', real, pooled, strict=True)
+        }
+        return values | self._descend(['discriminators'], d_losses)
+
+    def _translate(self, batch: Sample, phase: Phase) -> Translations:
+        pairs = batch['day_thermal'] if phase.aligned > 0 else None
+        made = self.generators(batch['day'], batch['night'], pairs)
+        return Translations._make(None if x is None else x.float() for x in made)
+
+    def _segment(self, batch: Sample, made: Translations, phase: Phase) -> Semantics | None:
+        if self._parser is None or not phase.segments:
+            return None
+        return self._parser(batch['day'], batch['night'], made, batch['day_labels'], phase)
+
+    def _translate_scaled(
+        self, batch: Sample, phase: Phase, epoch: int
+    ) -> tuple[torch.Tensor | None, torch.Tensor | None]:
+        """Translate both real crops at another scale, the same for both (Eq. 20-22)."""
+        if phase.sr == 0:
+            return None, None
+        factor = draw_scale(self._draw_psi(epoch))
+        scaled_day = self.generators.color(rescale(batch['night'], factor))
+        scaled_night = self.generators.cool(rescale(batch['day'], factor))
+        return scaled_day.float(), scaled_night.float()
+
+    def _draw_psi(self, epoch: int) -> float:
+        if self.recipe.choices.draw_scale == 'step' or epoch != self._psi_epoch:
+            self._psi, self._psi_epoch = float(torch.rand(())), epoch
+        return self._psi
+
+    def _identity(self, batch: Sample) -> Losses:
+        with self.fabric.autocast():
+            same_day = self.generators.color(batch['day']).float()
+            same_night = self.generators.cool(batch['night']).float()
+        return identity_losses(batch, same_day, same_night, self.recipe.losses.identity)
+
+    def _descend(self, learning: Iterable[str], losses: Losses) -> dict[str, float]:
+        """Take one step down the sum of the losses, unless one of them is not finite."""
+        stacked = torch.stack(list(losses.values()))
+        values = dict(zip(losses, distributed.average(stacked.detach()).tolist(), strict=True))
+        bad = [name for name, value in values.items() if not abs(value) < float('inf')]
+        if bad:
+            raise NonFiniteLossError(f'{", ".join(bad)} is not finite at step {self.number}')
+        optimizers = [self.optimizers[name] for name in learning]
+        for optimizer in optimizers:
+            optimizer.zero_grad(set_to_none=True)
+        self.fabric.backward(stacked.sum())
+        for name in learning:
+            distributed.average_gradients(self.networks[name].parameters())
+        self._clip(learning)
+        for optimizer in optimizers:
+            optimizer.step()
+        return values
+
+    def _clip(self, learning: Iterable[str]) -> None:
+        if (limit := self.recipe.optimizer.clip) is not None:
+            for name in learning:
+                torch.nn.utils.clip_grad_norm_(self.networks[name].parameters(), limit)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return all state that processes share: tensors, numbers, strings, containers of them."""
+        return {
+            'step': self.number,
+            'psi': [self._psi, self._psi_epoch],
+            'average': self.average.model.state_dict(),
+            **{name: network.state_dict() for name, network in self.networks.items()},
+            **{f'optimizer_{name}': o.state_dict() for name, o in self.optimizers.items()},
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Restore what `state_dict` returned; raise KeyError or RuntimeError if it does not fit."""
+        for name, network in self.networks.items():
+            network.load_state_dict(state[name])
+        self.average.model.load_state_dict(state['average'])
+        for name, optimizer in self.optimizers.items():
+            optimizer.load_state_dict(state[f'optimizer_{name}'])
+        self.number = state['step']
+        self._psi, self._psi_epoch = state['psi']
+
+
+def _float_scores(scores: tuple[Scores, Scores]) -> tuple[Scores, Scores]:
+    a, b = ([[score.float() for score in branch] for branch in domain] for domain in scores)
+    return a, b

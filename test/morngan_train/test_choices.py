@@ -1,0 +1,32 @@
+"""The presets: what the paper says, what its authors ran, and what is recommended."""
+
+import pytest
+
+from morngan_train.choices import Choices
+from morngan_train.choices import PRESETS
+from morngan_train.labels.classes import Label
+
+
+def test_every_preset_says_something_of_every_choice():
+    names = set(Choices.model_fields) - {'preset'}
+    assert all(set(values) == names for values in PRESETS.values())
+
+
+@pytest.mark.parametrize('preset', list(PRESETS))
+def test_a_preset_fills_what_is_not_said(preset):
+    choices = Choices.model_validate({'preset': preset, 'sga_region': 'image'})
+    expected = PRESETS[preset] | {'preset': preset, 'sga_region': 'image'}
+    assert choices.model_dump() == expected
+
+
+def test_recommended_leaves_the_release_only_where_that_slips():
+    different = {
+        name for name, value in PRESETS['release'].items() if PRESETS['recommended'][name] != value
+    }
+    assert different == {'agreement', 'mining_dropout', 'gradient_padding'}
+    assert Choices.model_validate({}).model_dump()['agreement'] == 'both'
+
+
+def test_confusers_become_train_ids():
+    paper = Choices.model_validate({'preset': 'paper'})
+    assert paper.sky_confuser_ids == [Label.VEGETATION, Label.POLE]
