@@ -1,4 +1,4 @@
-"""Time the generators on this machine, every path in the same run, and report ratios.
+"""Time generators and training on this machine, every path in the same run, and report ratios.
 
 Rounds are interleaved: each round times every variant once, so that a machine that slows down
 slows all of them. Milliseconds are this machine's; the ratios are what carries over.
@@ -16,6 +16,7 @@ import platform
 import tempfile
 from time import perf_counter
 from time import sleep
+from typing import Any
 
 import numpy as np
 import onnx
@@ -29,6 +30,8 @@ from morngan_ros.errors import MornganError
 from morngan_ros.generator import Generator
 from morngan_ros.models import default_model
 from morngan_ros.pipeline import Pipeline
+from morngan_train.bench_training import bench_memory
+from morngan_train.bench_training import bench_step
 from morngan_train.deploy import Colorizer
 from morngan_train.export import to_onnx
 from morngan_train.networks.generator import build_translator
@@ -136,11 +139,34 @@ def _show(results: Mapping[str, Mapping[str, Mapping[str, float]]]) -> None:
         Console().print(table)
 
 
+def _show_training(training: Mapping[str, Any]) -> None:
+    table = Table('distributions', 'p50 ms', 'p95 ms', title='memory, 1e6 entries, one query')
+    for name, row in training['memory'].items():
+        table.add_row(name, str(row['p50']), str(row['p95']))
+    Console().print(table)
+    step = training['step']
+    if step is None:
+        return
+    title = 'training step, full size, 256x256, batch 1, phase 4'
+    table = Table('part', 'shared, s', 'unshared, s', title=title)
+    for part, seconds in step['unshared']['parts'].items():
+        table.add_row(part, str(step['shared']['parts'].get(part, '')), str(seconds))
+    for name in ('seconds', 'peak_gib'):
+        table.add_row(name, str(step['shared'][name]), str(step['unshared'][name]))
+    table.add_row('ratio', '1', str(step['ratio']))
+    Console().print(table)
+
+
 def main() -> int:
     """Run all benchmarks, print tables and write one JSON file."""
     parser = argparse.ArgumentParser(prog='python -m morngan_train.bench', description=__doc__)
     parser.add_argument('--model', type=Path, nargs='+', help='default: the models that ship')
     parser.add_argument('--rounds', type=int, default=30, help='default: %(default)s')
+    parser.add_argument(
+        '--skip-step',
+        action='store_true',
+        help='leave out the full-size training step: minutes, and GiB of memory',
+    )
     parser.add_argument('--out', type=Path, default=Path('out/bench.json'))
     args = parser.parse_args()
     shipped = default_model()
@@ -150,9 +176,13 @@ def main() -> int:
         **bench_full_size(max(3, args.rounds // 5)),
     }
     _show(results)
+    training = {'memory': bench_memory(), 'step': None if args.skip_step else bench_step()}
+    _show_training(training)
     machine = {'processor': platform.processor() or platform.machine(), 'cores': os.cpu_count()}
     args.out.parent.mkdir(parents=True, exist_ok=True)
-    args.out.write_text(json.dumps({'machine': machine, 'results': results}, indent=2))
+    args.out.write_text(
+        json.dumps({'machine': machine, 'results': results, 'training': training}, indent=2)
+    )
     print(f'wrote {args.out}')
     return 0
 

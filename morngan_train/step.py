@@ -1,6 +1,6 @@
 """One optimisation step: generators and segmenters together, then the discriminators."""
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 import itertools
 from typing import Any
 
@@ -123,11 +123,11 @@ class Step:
             learning += ['segmenters'] if learns else []
 
         with self.fabric.autocast():
-            real = _float_scores(self.discriminators(day, night))
+            real = self._judge(day, night)
             made = self._translate(batch, phase)
             # Only the fakes' gradient is wanted here; the discriminators' own comes below.
             self.discriminators.requires_grad_(False)
-            fake = _float_scores(self.discriminators(made.fake_day, made.fake_night))
+            fake = self._judge(made.fake_day, made.fake_night)
             self.discriminators.requires_grad_(True)
             semantics = self._segment(batch, made, phase)
             scaled = self._translate_scaled(batch, phase, epoch)
@@ -140,17 +140,20 @@ class Step:
         self.seen = made, semantics
 
         with self.fabric.autocast():
-            pooled = _float_scores(
-                self.discriminators(
-                    self.pools['a'](made.fake_day), self.pools['b'](made.fake_night)
-                )
-            )
+            pooled = self._judge(self.pools['a'](made.fake_day), self.pools['b'](made.fake_night))
         form = self.recipe.losses.adversarial_form
         d_losses = {
             f'discriminator_{name}': discriminator_loss(r, f, form)
             for name, r, f in zip('ab', real, pooled, strict=True)
         }
         return values | self._descend(['discriminators'], d_losses)
+
+    def _judge(self, day: torch.Tensor, night: torch.Tensor) -> tuple[Scores, Scores]:
+        a, b = (
+            [[score.float() for score in branch] for branch in domain]
+            for domain in self.discriminators(day, night)
+        )
+        return a, b
 
     def _translate(self, batch: Sample, phase: Phase) -> Translations:
         pairs = batch['day_thermal'] if phase.aligned > 0 else None
@@ -184,28 +187,30 @@ class Step:
             same_night = self.generators.cool(batch['night']).float()
         return identity_losses(batch, same_day, same_night, self.recipe.losses.identity)
 
-    def _descend(self, learning: Iterable[str], losses: Losses) -> dict[str, float]:
+    def _descend(self, learning: Sequence[str], losses: Losses) -> dict[str, float]:
         """Take one step down the sum of the losses, unless one of them is not finite."""
         stacked = torch.stack(list(losses.values()))
         values = dict(zip(losses, distributed.average(stacked.detach()).tolist(), strict=True))
         bad = [name for name, value in values.items() if not abs(value) < float('inf')]
         if bad:
             raise NonFiniteLossError(f'{", ".join(bad)} is not finite at step {self.number}')
-        optimizers = [self.optimizers[name] for name in learning]
-        for optimizer in optimizers:
-            optimizer.zero_grad(set_to_none=True)
-        self.fabric.backward(stacked.sum())
         for name in learning:
-            distributed.average_gradients(self.networks[name].parameters())
-        self._clip(learning)
-        for optimizer in optimizers:
-            optimizer.step()
+            self.optimizers[name].zero_grad(set_to_none=True)
+        self._backward(stacked.sum())
+        self._update(learning)
         return values
 
-    def _clip(self, learning: Iterable[str]) -> None:
-        if (limit := self.recipe.optimizer.clip) is not None:
-            for name in learning:
-                torch.nn.utils.clip_grad_norm_(self.networks[name].parameters(), limit)
+    def _backward(self, total: torch.Tensor) -> None:
+        self.fabric.backward(total)
+
+    def _update(self, learning: Sequence[str]) -> None:
+        limit = self.recipe.optimizer.clip
+        for name in learning:
+            parameters = list(self.networks[name].parameters())
+            distributed.average_gradients(parameters)
+            if limit is not None:
+                torch.nn.utils.clip_grad_norm_(parameters, limit)
+            self.optimizers[name].step()
 
     def state_dict(self) -> dict[str, Any]:
         """Return all state that processes share: tensors, numbers, strings, containers of them."""
@@ -226,8 +231,3 @@ class Step:
             optimizer.load_state_dict(state[f'optimizer_{name}'])
         self.number = state['step']
         self._psi, self._psi_epoch = state['psi']
-
-
-def _float_scores(scores: tuple[Scores, Scores]) -> tuple[Scores, Scores]:
-    a, b = ([[score.float() for score in branch] for branch in domain] for domain in scores)
-    return a, b
