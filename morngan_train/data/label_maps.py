@@ -11,6 +11,7 @@ from morngan_train.data.reading import DataError
 from morngan_train.data.reading import find_companions
 from morngan_train.data.reading import read_map
 from morngan_train.data.reading import read_rgb
+from morngan_train.labels.classes import Label
 from morngan_train.labels.denoising import denoise_day
 from morngan_train.labels.fusion import fuse
 
@@ -20,6 +21,9 @@ COCO = 'masks_coco'
 # Making a map takes 40 times as long as unpacking it, and packed it is as small as a PNG: 20 kB at
 # 860x512, all together 160 MB at the most. Draws are uniform, so it does not matter which are kept.
 _KEPT = 8192
+
+# Masks that are looked at to tell what masks_coco covers.
+_LOOKED_AT = 32
 
 
 class LabelMaps:
@@ -33,7 +37,8 @@ class LabelMaps:
         denoise: Apply semantic denoising.
 
     Raises:
-        DataError: A mask is missing. Only the whole of masks_coco may be absent.
+        DataError: A mask is missing (only the whole of masks_coco may be absent), or masks_coco
+            covers objects alone although `fusion` says otherwise.
     """
 
     def __init__(
@@ -49,6 +54,8 @@ class LabelMaps:
         self.coco = _find(root / COCO, pictures) if (root / COCO).is_dir() else None
         self.fusion = fusion
         self.denoise = denoise
+        if self.coco is not None and fusion == 'panoptic':
+            _check_for_buildings(self.coco)
         self._kept: dict[int, tuple[tuple[int, ...], bytes]] = {}
 
     def __call__(self, i: int, rgb: np.ndarray | None = None) -> np.ndarray:
@@ -84,6 +91,16 @@ class LabelMaps:
         except ValueError as error:
             raise DataError(f'{self.cityscapes[i]} or its partner in {COCO}: {error}') from error
         return denoise_day(labels, rgb) if self.denoise else labels
+
+
+def _check_for_buildings(files: list[Path]) -> None:
+    """Panoptic fusion keeps only buildings that both teachers see: it would erase all of them."""
+    sample = files[:: max(1, len(files) // _LOOKED_AT)]
+    if not any((read_map(file) == Label.BUILDING).any() for file in sample):
+        raise DataError(
+            f'{files[0].parent} shows no building in {len(sample)} masks: if it covers objects '
+            'alone, set data: {labels: {fusion: objects}} in the recipe'
+        )
 
 
 def _find(folder: Path, pictures: list[Path]) -> list[Path]:

@@ -71,3 +71,22 @@ def test_wrong_input_is_one_line(config, data, tmp_path, capsys):
     lines = capsys.readouterr().err.splitlines()
     assert len(lines) == 2
     assert all(line.startswith('error: ') for line in lines)
+
+
+def test_a_dry_run_prints_the_schedule_and_checks_the_data(data, tmp_path, capsys):
+    tiny = ROOT / 'config/train/tiny.yaml'
+    assert main(['fit', '--config', str(tiny), '--data', str(data), '--dry-run']) == 0
+    printed = capsys.readouterr().out
+    for text in ('tiny: 10 epochs', '│ G D S_A S_B │', '7-10', 'agreement: both'):
+        assert text in printed
+    assert '3 day, 2 night pictures, 6 steps an epoch, 60 in all' in printed
+    (data / 'masks_cityscapes/a.png').unlink()
+    assert main(['fit', '--config', str(tiny), '--data', str(data), '--dry-run']) == 2
+    assert 'python -m morngan_train masks' in capsys.readouterr().err
+    assert main(['fit', '--config', str(ROOT / 'config/train/flir.yaml'), '--dry-run']) == 0
+    assert not (tmp_path / 'runs').exists()
+
+
+def test_data_is_needed_but_for_a_dry_run(config, capsys):
+    assert main(['fit', '--config', str(config)]) == 2
+    assert 'docs/data.md' in capsys.readouterr().err

@@ -1,6 +1,7 @@
 """Crops that belong together, replayed by number; folders that are wrong are named."""
 
 from dataclasses import replace
+import shutil
 
 import cv2
 import numpy as np
@@ -25,6 +26,7 @@ from morngan_train.labels.fusion import fuse
 from morngan_train.memory import Window
 from morngan_train.recipe import DataRecipe
 from morngan_train.recipe import DayEnhancement
+from morngan_train.recipe import LabelRecipe
 from morngan_train.recipe import ThermalJitter
 
 CLASSES = [label for label in Label if label != Label.RIDER]  # riders are fused with persons
@@ -34,7 +36,7 @@ CLASSES = [label for label in Label if label != Label.RIDER]  # riders are fused
 def labelled(data):
     """Day pictures painted in the colours of their labels, in blocks of eight pixels."""
     rng = np.random.default_rng(1)
-    (data / 'masks_cityscapes').mkdir()
+    shutil.rmtree(data / 'masks_coco')
     for name in 'abc':
         blocks = rng.choice([*CLASSES, 255], (12, 15)).astype(np.uint8)
         mask = np.kron(blocks, np.ones((8, 8), np.uint8))
@@ -193,6 +195,19 @@ def test_masks_are_fused_and_denoised_on_the_raw_picture(labelled, recipe, fusio
         for _ in range(2):  # made, then remembered
             np.testing.assert_array_equal(crops.labels(i), expected)
     assert (changed > 0) == denoise
+
+
+def test_panoptic_fusion_with_masks_of_objects_alone_is_refused(labelled):
+    """It would erase every building, and nobody would see why."""
+    for name in 'abc':
+        mask = cv2.imread(str(labelled / f'masks_cityscapes/{name}.png'), cv2.IMREAD_GRAYSCALE)
+        mask[mask < Label.PERSON] = 255
+        (labelled / 'masks_coco').mkdir(exist_ok=True)
+        cv2.imwrite(str(labelled / f'masks_coco/{name}.png'), mask)
+    with pytest.raises(DataError, match=r'no building in 3 masks.*fusion: objects'):
+        load(labelled, labelled=True)
+    objects = DataRecipe(crop=48, labels=LabelRecipe(fusion='objects'))
+    load(labelled, objects, labelled=True)
 
 
 def test_day_labels_are_those_of_the_sample(labelled, recipe):
