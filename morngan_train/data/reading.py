@@ -18,7 +18,7 @@ def list_images(folder: Path) -> list[Path]:
     """List the pictures of a folder by name; raise DataError if there are none."""
     if not folder.is_dir():
         raise DataError(
-            f'{folder} does not exist; see docs/training.md for the layout of a data folder'
+            f'{folder} does not exist; see docs/data.md for the layout of a data folder'
         )
     files = sorted(p for p in folder.iterdir() if p.suffix.lower() in SUFFIXES)
     if not files:
