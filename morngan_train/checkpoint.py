@@ -43,14 +43,17 @@ def load(path: Path) -> dict[str, Any]:
     return state
 
 
-def rng_state() -> dict[str, Any]:
-    """Return the state of torch's generators; data draws need none (see UnpairedCrops)."""
-    cuda = torch.cuda.get_rng_state_all() if torch.cuda.is_available() else []
+def rng_state(device: torch.device) -> dict[str, Any]:
+    """Return the state of torch's generators that a process on `device` uses.
+
+    Draws of data need none, see `morngan_train.data.pairing`.
+    """
+    cuda = torch.cuda.get_rng_state(device) if device.type == 'cuda' else None
     return {'cpu': torch.get_rng_state(), 'cuda': cuda}
 
 
-def restore_rng(state: dict[str, Any]) -> None:
-    """Restore what `rng_state` returned."""
+def restore_rng(state: dict[str, Any], device: torch.device) -> None:
+    """Restore what `rng_state` returned; on another kind of device its own generator goes on."""
     torch.set_rng_state(state['cpu'])
-    if state['cuda'] and torch.cuda.is_available():
-        torch.cuda.set_rng_state_all(state['cuda'])
+    if state['cuda'] is not None and device.type == 'cuda':
+        torch.cuda.set_rng_state(state['cuda'], device)

@@ -144,20 +144,26 @@ def _fit(args: argparse.Namespace) -> int:
     )
     fabric.launch()
     trainer = Trainer(recipe, args.data, out, fabric, workers=args.workers, compile=args.compile)
-    last = out / 'last.pt'
-    if args.resume == 'auto':
-        if last.is_file():
-            trainer.resume(last)
-    elif args.resume:
-        trainer.resume(Path(args.resume))
-    elif last.is_file():
-        raise CheckpointError(f'{last} exists; add --resume auto to go on, or choose another --out')
+    _resume(trainer, args.resume)
     # No process may write the checkpoint that another is about to look for.
     fabric.barrier()
     finished = trainer.fit()
     if fabric.is_global_zero:
         print(f'{"finished" if finished else "stopped; go on with --resume auto"}: {out}')
     return 0 if finished else 130
+
+
+def _resume(trainer: Trainer, wanted: str | None) -> None:
+    last = trainer.out / 'last.pt'
+    if wanted is None and last.is_file():
+        raise CheckpointError(f'{last} exists; add --resume auto to go on, or choose another --out')
+    path = last if wanted == 'auto' else Path(wanted) if wanted else None
+    if path is None or (wanted == 'auto' and not last.is_file()):
+        return
+    changed = trainer.resume(path)
+    if changed and trainer.fabric.is_global_zero:
+        fields = ', '.join(changed)
+        print(f'note: the recipe differs from that of {path} in {fields}', file=sys.stderr)
 
 
 def _dry_run(recipe: Recipe, data: Path | None) -> int:
@@ -186,5 +192,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         return int(args.run(args))
     except EXPECTED as error:
-        print(f'error: {error}', file=sys.stderr)
+        print(f'error: {_message(error)}', file=sys.stderr)
         return 2
+
+
+def _message(error: Exception) -> str:
+    """Return what went wrong; of an error in a loading process without its traceback there."""
+    text = str(error)
+    if not text.startswith('Caught '):
+        return text
+    return text.strip().splitlines()[-1].split('Error: ', 1)[-1]

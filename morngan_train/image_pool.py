@@ -26,7 +26,7 @@ class ImagePool:
             return fake
         i = int(torch.randint(self.size, ()))
         old, self.images[i] = self.images[i], fake.clone()
-        return old
+        return old.to(fake.device)  # from a checkpoint it comes on the CPU
 
     def state_dict(self) -> dict[str, list[torch.Tensor]]:
         """Return the stored fakes."""

@@ -64,8 +64,9 @@ def generator_losses(batch: Sample, judged: Judged, recipe: Recipe, phase: Phase
     if phase.cgr > 0:
         losses['cgr'] = phase.cgr * _cgr(batch, judged, recipe)
     if judged.scaled_day is not None and judged.scaled_night is not None:
-        losses['sr_a'] = phase.sr * sr_loss(judged.scaled_night, made.fake_night)
-        losses['sr_b'] = phase.sr * sr_loss(judged.scaled_day, made.fake_day)
+        window = recipe.losses.ssim_window
+        losses['sr_a'] = phase.sr * sr_loss(judged.scaled_night, made.fake_night, window=window)
+        losses['sr_b'] = phase.sr * sr_loss(judged.scaled_day, made.fake_day, window=window)
     if judged.semantics is not None:
         losses |= _segmentation_losses(judged.semantics, phase)
         if phase.aca > 0:

@@ -46,6 +46,9 @@ class Phase(Section):
         default=True, description='false: only the aligned pairs, a cheap warm start'
     )
     lr_factor: float = Field(default=1.0, gt=0, le=10)
+    segmenter_lr_factor: float = Field(
+        default=1.0, gt=0, le=10, description='further factor for S_A and S_B, for small budgets'
+    )
     lr_decay: bool = Field(default=False, description='fall linearly, towards 0 after the phase')
 
     @property
@@ -206,6 +209,7 @@ def table(phases: Sequence[Phase]) -> list[dict[str, str]]:
                 'memory': 'yes' if phase.memory else '',
                 'pairs only': '' if phase.unpaired else 'yes',
                 'lr': f'{phase.lr_factor:g}' + (' to 0' if phase.lr_decay else ''),
+                'S lr': f'{phase.segmenter_lr_factor:g}' if phase.segments else '',
             }
         )
     return rows

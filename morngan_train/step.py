@@ -1,12 +1,13 @@
-"""One optimisation step: generators and segmenters together, then the discriminators."""
+"""One optimisation step of all networks that a phase trains."""
 
 from collections.abc import Sequence
-import itertools
+import math
 from typing import Any
 
 from lightning_fabric import Fabric
 import torch
 
+from morngan_train import checkpoint
 from morngan_train import distributed
 from morngan_train.data.unpaired import Sample
 from morngan_train.image_pool import ImagePool
@@ -31,7 +32,7 @@ from morngan_train.system import Translations
 
 
 class NonFiniteLossError(Exception):
-    """A loss became NaN or infinite; the message names it."""
+    """A loss or a gradient became NaN or infinite; the message names it."""
 
 
 class Step:
@@ -84,10 +85,11 @@ class Step:
             for segmenter in (self.segmenters.a, self.segmenters.b):
                 segmenter.features = torch.compile(segmenter.features)  # type: ignore[method-assign]
 
-    def set_learning_rate(self, lr: float) -> None:
-        """Set the learning rate of every optimizer."""
-        for group in itertools.chain(*(o.param_groups for o in self.optimizers.values())):
-            group['lr'] = lr
+    def set_learning_rate(self, lr: float, segmenter_factor: float = 1.0) -> None:
+        """Set the learning rate of every optimizer, and that of the segmenters by a factor."""
+        for name, optimizer in self.optimizers.items():
+            for group in optimizer.param_groups:
+                group['lr'] = lr * (segmenter_factor if name == 'segmenters' else 1.0)
 
     def __call__(self, batch: Sample, phase: Phase, epoch: int) -> dict[str, float]:
         """Optimise on one batch by the rules of a phase.
@@ -101,22 +103,28 @@ class Step:
             The weighted losses by name, averaged over processes.
 
         Raises:
-            NonFiniteLossError: A loss is NaN or infinite; no weight was changed by it.
+            NonFiniteLossError: A loss or a gradient is NaN or infinite; no weight has changed.
         """
         if phase.unpaired:
             values = self._unpaired(batch, phase, epoch)
         else:
-            with self.fabric.autocast():
-                colored = self.generators.color(batch['day_thermal'])
-            losses = pair_losses(batch, colored.float(), self.recipe, phase)
-            values = self._descend(['generators'], losses)
+            values = self._pairs(batch, phase)
         self.average.update(self.generators, self.number)
         self.number += 1
         return values
 
+    def _pairs(self, batch: Sample, phase: Phase) -> dict[str, float]:
+        with self.fabric.autocast():
+            colored = self.generators.color(batch['day_thermal'])
+        losses = pair_losses(batch, colored.float(), self.recipe, phase)
+        values = self._check(losses)
+        self._descend(['generators'], losses)
+        self.seen = None
+        return values
+
     def _unpaired(self, batch: Sample, phase: Phase, epoch: int) -> dict[str, float]:
         day, night = batch['day'], batch['night']
-        learning = ['generators']
+        learning = ['generators', 'discriminators']
         if self.segmenters is not None:
             learns = phase.segments and phase.segmenters == 'learn'
             self.segmenters.requires_grad_(learns)
@@ -125,7 +133,7 @@ class Step:
         with self.fabric.autocast():
             real = self._judge(day, night)
             made = self._translate(batch, phase)
-            # Only the fakes' gradient is wanted here; the discriminators' own comes below.
+            # The generators' loss must leave no gradient on the discriminators.
             self.discriminators.requires_grad_(False)
             fake = self._judge(made.fake_day, made.fake_night)
             self.discriminators.requires_grad_(True)
@@ -136,17 +144,19 @@ class Step:
         )
         if self.recipe.losses.identity > 0:
             losses |= self._identity(batch)
-        values = self._descend(learning, losses)
-        self.seen = made, semantics
+        values = self._check(losses)  # before a fake that is not finite gets into a pool
 
         with self.fabric.autocast():
             pooled = self._judge(self.pools['a'](made.fake_day), self.pools['b'](made.fake_night))
         form = self.recipe.losses.adversarial_form
-        d_losses = {
+        judging = {
             f'discriminator_{name}': discriminator_loss(r, f, form)
             for name, r, f in zip('ab', real, pooled, strict=True)
         }
-        return values | self._descend(['discriminators'], d_losses)
+        values |= self._check(judging)
+        self._descend(learning, losses, judging)
+        self.seen = made, semantics
+        return values
 
     def _judge(self, day: torch.Tensor, night: torch.Tensor) -> tuple[Scores, Scores]:
         a, b = (
@@ -187,36 +197,45 @@ class Step:
             same_night = self.generators.cool(batch['night']).float()
         return identity_losses(batch, same_day, same_night, self.recipe.losses.identity)
 
-    def _descend(self, learning: Sequence[str], losses: Losses) -> dict[str, float]:
-        """Take one step down the sum of the losses, unless one of them is not finite."""
-        stacked = torch.stack(list(losses.values()))
-        values = dict(zip(losses, distributed.average(stacked.detach()).tolist(), strict=True))
-        bad = [name for name, value in values.items() if not abs(value) < float('inf')]
+    def _check(self, losses: Losses) -> dict[str, float]:
+        """Return the values of losses, averaged over processes; raise if one is not finite."""
+        stacked = torch.stack([loss.detach() for loss in losses.values()])
+        values = dict(zip(losses, distributed.average(stacked).tolist(), strict=True))
+        bad = [name for name, value in values.items() if not math.isfinite(value)]
         if bad:
             raise NonFiniteLossError(f'{", ".join(bad)} is not finite at step {self.number}')
+        return values
+
+    def _descend(self, learning: Sequence[str], *objectives: Losses) -> None:
+        """Take one step down the sums of losses; no weight moves if a gradient is not finite."""
         for name in learning:
             self.optimizers[name].zero_grad(set_to_none=True)
-        self._backward(stacked.sum())
+        for losses in objectives:
+            self._backward(torch.stack(list(losses.values())).sum())
         self._update(learning)
-        return values
 
     def _backward(self, total: torch.Tensor) -> None:
         self.fabric.backward(total)
 
     def _update(self, learning: Sequence[str]) -> None:
-        limit = self.recipe.optimizer.clip
+        norms = []
         for name in learning:
-            parameters = list(self.networks[name].parameters())
+            parameters = [p for p in self.networks[name].parameters() if p.grad is not None]
             distributed.average_gradients(parameters)
-            if limit is not None:
-                torch.nn.utils.clip_grad_norm_(parameters, limit)
+            norms.append(_clip(parameters, self.recipe.optimizer.clip))
+        finite = torch.stack(norms).isfinite().tolist()
+        if not all(finite):
+            bad = [name for name, fine in zip(learning, finite, strict=True) if not fine]
+            raise NonFiniteLossError(
+                f'the gradient of the {" and ".join(bad)} is not finite at step {self.number}'
+            )
+        for name in learning:
             self.optimizers[name].step()
 
     def state_dict(self) -> dict[str, Any]:
         """Return all state that processes share: tensors, numbers, strings, containers of them."""
         return {
             'step': self.number,
-            'psi': [self._psi, self._psi_epoch],
             'average': self.average.model.state_dict(),
             **{name: network.state_dict() for name, network in self.networks.items()},
             **{f'optimizer_{name}': o.state_dict() for name, o in self.optimizers.items()},
@@ -230,4 +249,25 @@ class Step:
         for name, optimizer in self.optimizers.items():
             optimizer.load_state_dict(state[f'optimizer_{name}'])
         self.number = state['step']
+
+    def own_state_dict(self) -> dict[str, Any]:
+        """Return the state that each process has for itself: pools and random numbers."""
+        return {
+            'pools': {name: pool.state_dict() for name, pool in self.pools.items()},
+            'psi': [self._psi, self._psi_epoch],
+            'rng': checkpoint.rng_state(self.fabric.device),
+        }
+
+    def load_own_state_dict(self, state: dict[str, Any]) -> None:
+        """Restore what `own_state_dict` returned."""
+        for name, pool in self.pools.items():
+            pool.load_state_dict(state['pools'][name])
         self._psi, self._psi_epoch = state['psi']
+        checkpoint.restore_rng(state['rng'], self.fabric.device)
+
+
+def _clip(parameters: list[torch.nn.Parameter], limit: float | None) -> torch.Tensor:
+    """Scale gradients down to a norm of `limit`, if there is one; return the norm they had."""
+    if limit is not None:
+        return torch.nn.utils.clip_grad_norm_(parameters, limit)
+    return torch.nn.utils.get_total_norm([p.grad for p in parameters if p.grad is not None])

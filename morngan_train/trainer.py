@@ -24,8 +24,10 @@ from torch.utils.data import DataLoader
 
 from morngan_train import checkpoint
 from morngan_train import distributed
+from morngan_train.data.crops import CropError
 from morngan_train.data.pairing import GuidedDraws
 from morngan_train.data.pairing import LAG
+from morngan_train.data.reading import DataError
 from morngan_train.data.unpaired import Sample
 from morngan_train.data.unpaired import UnpairedCrops
 from morngan_train.memory import distribution
@@ -101,7 +103,8 @@ class Trainer:
         self.steps = recipe.steps_per_epoch or len(self.data)
         self.epochs = total_epochs(self.phases)
         self.seconds = 0.0
-        self._stop = False
+        self._asked = False  # this process was asked to stop
+        self._stop = False  # all have agreed to
         # Equal weights everywhere, then random numbers of one's own.
         torch.manual_seed(recipe.seed)
         self.step = Step(recipe, fabric)
@@ -119,7 +122,9 @@ class Trainer:
             from which `resume` goes on exactly.
 
         Raises:
-            NonFiniteLossError: Names the loss; the state before the step is in `last.pt`.
+            NonFiniteLossError: Names the loss; the weights before the step are in `last.pt`.
+            DataError: A file cannot be used.
+            CropError: A picture is too small.
         """
         log = RunLog(self.out) if self.fabric.is_global_zero else None
         if log is not None:
@@ -136,20 +141,25 @@ class Trainer:
                 except NonFiniteLossError as error:
                     self.save()
                     raise NonFiniteLossError(
-                        f'{error}; the state before it is in {self.out / "last.pt"}'
+                        f'{error}; the weights before it are in {self.out / "last.pt"}'
                     ) from error
+                except (DataError, CropError):
+                    # Among several processes the others do not know, and would wait for ever.
+                    if self.fabric.world_size == 1:
+                        self.save()
+                    raise
                 if log is not None:
                     summary = ' '.join(f'{name} {value:.3f}' for name, value in means.items())
                     progress.console.print(f'epoch {epoch} phase {phase.name}: {summary}')
         if log is not None:
             log.close()
-        return not self._stop
+        return self.step.number >= total
 
     def _run_epoch(
         self, epoch: int, phase: Phase, log: RunLog | None, advance: Callable[[], None]
     ) -> dict[str, float]:
         lr = self.recipe.optimizer.lr * learning_rate_factor(self.phases, epoch)
-        self.step.set_learning_rate(lr)
+        self.step.set_learning_rate(lr, phase.segmenter_lr_factor)
         sums: dict[str, float] = defaultdict(float)
         count = 0
         start = time.monotonic()
@@ -247,15 +257,16 @@ class Trainer:
 
     def _agree_to_stop(self) -> bool:
         """Stop in all processes after the same step, whoever was asked to."""
+        self._stop = self._asked
         if self.fabric.world_size > 1:
-            asked = torch.tensor(float(self._stop), device=self.fabric.device)
+            asked = torch.tensor(float(self._asked), device=self.fabric.device)
             self._stop = float(distributed.average(asked)) > 0
         return self._stop
 
     @contextlib.contextmanager
     def _stop_on_signals(self) -> Iterator[None]:
         def stop(_signal: int, _frame: FrameType | None) -> None:
-            self._stop = True
+            self._asked = True
 
         before = {s: signal.signal(s, stop) for s in STOP_SIGNALS}
         try:
@@ -279,17 +290,14 @@ class Trainer:
 
     def save(self) -> None:
         """Write `last.pt`, and beside it `last.rankN.pt` from every further process."""
-        own = {
-            'pools': {name: pool.state_dict() for name, pool in self.step.pools.items()},
-            'rng': checkpoint.rng_state(),
-        }
+        own = {'step': self.step.number, **self.step.own_state_dict()}
         rank = self.fabric.global_rank
         if rank > 0:
-            state = {'step': self.step.number, **own}
-            checkpoint.save(_rank_file(self.out / 'last.pt', rank), state)
+            checkpoint.save(_rank_file(self.out / 'last.pt', rank), own)
         else:
             shared: dict[str, Any] = {
                 'recipe': self.recipe.model_dump(mode='json'),
+                'steps_per_epoch': self.steps,
                 'seconds': self.seconds,
                 'memory': self.memory.state_dict(),
                 **self.step.state_dict(),
@@ -297,15 +305,28 @@ class Trainer:
             checkpoint.save(self.out / 'last.pt', shared | own)
         self.fabric.barrier()
 
-    def resume(self, path: Path) -> None:
+    def resume(self, path: Path) -> list[str]:
         """Restore all state from `last.pt`; the next step is the one that would have followed.
 
         A process that was not there when the checkpoint was written starts with empty pools.
 
+        Returns:
+            The fields in which the recipe differs from that of the checkpoint.
+
         Raises:
-            CheckpointError: The file cannot be used, or belongs to a recipe of other shapes.
+            CheckpointError: The file cannot be used, or belongs to other data, other epochs or a
+                recipe of other shapes.
         """
         state = checkpoint.load(path)
+        if 'generators' not in state:
+            raise checkpoint.CheckpointError(
+                f'{path} holds the weights to export and nothing else; resume from last.pt'
+            )
+        if state['steps_per_epoch'] != self.steps:
+            raise checkpoint.CheckpointError(
+                f'{path} had {state["steps_per_epoch"]} steps an epoch, this run has {self.steps}: '
+                'set steps_per_epoch in the recipe, or every phase would shift'
+            )
         try:
             self.step.load_state_dict(state)
             self.memory.load_state_dict(state['memory'])
@@ -314,15 +335,19 @@ class Trainer:
             raise checkpoint.CheckpointError(
                 f'{path} does not fit the recipe {self.recipe.name}: {error}'
             ) from error
+        self._resume_own(path, state)
+        ours = self.recipe.model_dump(mode='json')
+        return [name for name, value in ours.items() if state['recipe'].get(name) != value]
+
+    def _resume_own(self, path: Path, shared: dict[str, Any]) -> None:
         rank = self.fabric.global_rank
-        own = state
-        if rank > 0:
-            if not _rank_file(path, rank).is_file():
-                return
+        if rank == 0:
+            self.step.load_own_state_dict(shared)
+        elif _rank_file(path, rank).is_file():
             own = checkpoint.load(_rank_file(path, rank))
-        for name, pool in self.step.pools.items():
-            pool.load_state_dict(own['pools'][name])
-        checkpoint.restore_rng(own['rng'])
+            # A file of another step was left by a run with more processes.
+            if own['step'] == shared['step']:
+                self.step.load_own_state_dict(own)
 
 
 def _rank_file(path: Path, rank: int) -> Path:

@@ -1,8 +1,8 @@
 """Supervision by registered day pairs: thermal by day -> the colour picture beside it.
 
 This is no part of the paper, whose method is unpaired. On little data an unpaired translator stays
-at the polarity of the thermal picture (black sky, white people); some registered day pairs, which
-FLIR and KAIST have, pull it out. Registration is imperfect, so structure is compared blurred.
+at the polarity of the thermal picture (black sky, white people); some registered day pairs, as
+KAIST has them, pull it out. Registration is imperfect, so structure is compared blurred.
 """
 
 import torch

@@ -30,3 +30,25 @@ def test_recommended_leaves_the_release_only_where_that_slips():
 def test_confusers_become_train_ids():
     paper = Choices.model_validate({'preset': 'paper'})
     assert paper.sky_confuser_ids == [Label.VEGETATION, Label.POLE]
+
+
+def test_the_table_of_choices():
+    """Written out from the text and from the authors' code: paper, release, recommended."""
+    table = {
+        'agreement': ('both', 'first', 'both'),
+        'labellers_after_freeze': ('both', 'segmenter_b', 'segmenter_b'),
+        'sky_confusers': (['vegetation', 'pole'], ['vegetation'], ['vegetation']),
+        'pole_with_sky': (False, True, True),
+        'aca_groups': ('separate', 'merged', 'merged'),
+        'scale_whole_sga': (True, False, False),
+        'complete_day_labels': (False, True, True),
+        'constrain_while_learning': (False, True, True),
+        'ssim_from_start': (True, False, False),
+        'cgr_unlabelled': (False, True, True),
+        'draw_scale': ('epoch', 'step', 'step'),
+        'sga_region': ('image', 'cell', 'cell'),
+        'mining_dropout': (False, True, False),
+        'gradient_padding': ('replicate', 'zeros', 'replicate'),
+    }
+    for i, preset in enumerate(('paper', 'release', 'recommended')):
+        assert PRESETS[preset] == {name: values[i] for name, values in table.items()}

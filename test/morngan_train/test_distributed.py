@@ -108,7 +108,7 @@ def test_an_interrupted_run_of_two_goes_on_exactly(config, shared_data, ended, t
         """
 agree = trainer._agree_to_stop
 def asked():
-    trainer._stop = fabric.global_rank == 1 and trainer.step.number == 13
+    trainer._asked = fabric.global_rank == 1 and trainer.step.number == 13
     return agree()
 if not (out / 'last.pt').is_file():
     trainer._agree_to_stop = asked
@@ -144,3 +144,16 @@ def test_alone_everything_is_itself():
     assert distributed.world_size() == 1
     assert torch.equal(distributed.average(values), values)
     assert torch.equal(distributed.gather(values), values)
+
+
+def test_average_is_a_mean(monkeypatch):
+    """Two processes, of which the other has twice the values."""
+    monkeypatch.setattr(distributed, 'world_size', lambda: 2)
+    monkeypatch.setattr(distributed.distributed, 'all_reduce', lambda x: x.mul_(3))
+    values = torch.tensor([2.0, 4.0])
+    assert distributed.average(values).tolist() == [3.0, 6.0]
+    assert values.tolist() == [2.0, 4.0]
+    parameter = torch.nn.Parameter(torch.zeros(2))
+    parameter.grad = values.clone()
+    distributed.average_gradients([parameter, torch.nn.Parameter(torch.zeros(3))])
+    assert parameter.grad.tolist() == [3.0, 6.0]

@@ -31,3 +31,12 @@ def test_is_detached_and_restores():
 
 def test_size_zero_passes():
     assert ImagePool(0)(numbered(3)).item() == 3
+
+
+def test_a_resumed_pool_gives_fakes_on_their_device():
+    """A checkpoint comes back on the CPU; `meta` stands for a GPU."""
+    pool = ImagePool(1)
+    pool.load_state_dict({'images': [torch.zeros(3, 4, 4)]})
+    torch.manual_seed(0)
+    given = [pool(torch.zeros(1, 3, 4, 4, device='meta')).device.type for _ in range(20)]
+    assert set(given) == {'meta'}

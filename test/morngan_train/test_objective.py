@@ -7,11 +7,14 @@ import pytest
 import torch
 from torch.utils.data import default_collate
 
+from morngan_train import objective
 from morngan_train.data.pairing import Pick
 from morngan_train.data.unpaired import Sample
 from morngan_train.labels.classes import Label
 from morngan_train.losses.adversarial import generator_loss
 from morngan_train.losses.collaborative_attention import aca_loss
+from morngan_train.losses.collaborative_attention import MERGED
+from morngan_train.losses.collaborative_attention import SEPARATE
 from morngan_train.losses.conditional_gradient import background_mask
 from morngan_train.losses.conditional_gradient import cgr_loss
 from morngan_train.losses.cycle import cycle_loss
@@ -234,3 +237,28 @@ def test_a_step_descends_on_the_sum(tiny, shared_data):
     values = step(batch, tiny.phases[-1], 1)
     judges = values['discriminator_a'] + values['discriminator_b']
     assert totals == pytest.approx([sum(values.values()) - judges, judges], rel=1e-5)
+
+
+@pytest.mark.parametrize(
+    ('choice', 'groups', 'mean_over'),
+    [('merged', MERGED, 'present'), ('separate', SEPARATE, 'all')],
+)
+def test_aca_groups_are_a_choice(monkeypatch, choice, groups, mean_over):
+    asked = {}
+    monkeypatch.setattr(
+        objective, 'aca_loss', lambda *_, **options: (asked.update(options), torch.zeros(()))[1]
+    )
+    pictures = Pictures()
+    recipe = parse_recipe({'name': 'x', 'phases': 'flir', 'choices': {'aca_groups': choice}})
+    generator_losses(pictures.batch(), pictures.judged(), recipe, recipe.schedule[-1])
+    assert (asked['groups'], asked['mean_over'], asked['clusters']) == (groups, mean_over, 4)
+
+
+def test_the_ssim_of_the_cycle_waits_for_its_phase():
+    pictures = Pictures()
+    batch, judged = pictures.batch(), pictures.judged()
+    recipe = parse_recipe({'name': 'x', 'phases': 'flir'})
+    for phase, weight in zip(recipe.schedule[:2], (0.0, 1.0), strict=True):
+        losses = generator_losses(batch, judged, recipe, phase)
+        expected = cycle_loss(judged.made.again_day, batch['day'], ssim_weight=weight)
+        torch.testing.assert_close(losses['cycle_a'], expected)

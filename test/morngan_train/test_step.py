@@ -8,6 +8,9 @@ import torch
 from torch.utils.data import default_collate
 
 from morngan_train.data.pairing import Pick
+from morngan_train.image_pool import ImagePool
+from morngan_train.losses.scale_robustness import rescale
+from morngan_train.objective import generator_losses
 from morngan_train.phases import Phase
 from morngan_train.recipe import parse_recipe
 from morngan_train.recipe import Recipe
@@ -18,9 +21,9 @@ from morngan_train.system import Segmenters
 from morngan_train.trainer import open_data
 
 
-def make(recipe: Recipe) -> Step:
+def make(recipe: Recipe, precision: str = '32-true') -> Step:
     torch.manual_seed(0)
-    return Step(recipe, Fabric(accelerator='cpu', devices=1))
+    return Step(recipe, Fabric(accelerator='cpu', devices=1, precision=precision))
 
 
 def phase_of(recipe: Recipe, name: str) -> Phase:
@@ -45,17 +48,15 @@ def test_discriminators_learn_only_in_their_own_descent(tiny, batch):
     """The generators' loss must leave no gradient on the discriminators."""
     step = make(tiny)
     seen = []
-    descend = step._descend
+    backward = step._backward
 
-    def watch(learning, losses):
-        values = descend(learning, losses)
-        if 'generators' in learning:
-            seen.extend(p.grad for p in step.discriminators.parameters() if p.grad is not None)
-        return values
+    def watch(total):
+        backward(total)
+        seen.append([p.grad for p in step.discriminators.parameters() if p.grad is not None])
 
-    step._descend = watch
+    step._backward = watch
     step(batch, phase_of(tiny, '0b'), 1)
-    assert seen == []
+    assert seen[0] == []
     assert all(p.grad is not None for p in step.discriminators.parameters())
 
 
@@ -63,12 +64,7 @@ def gradient_of(loss: str, batch, recipe: Recipe, phase: str) -> dict[str, bool]
     """Take the gradient of one loss alone: which networks does it reach?"""
     step = make(recipe)
 
-    def descend(learning, losses):
-        if 'generators' in learning:
-            losses[loss].backward()
-        return {}
-
-    step._descend = descend
+    step._descend = lambda _learning, losses, _judging: losses[loss].backward()
     step(batch, phase_of(recipe, phase), 1)
     parts = {
         'encoder_a': step.generators.a.encoder,
@@ -100,6 +96,7 @@ def gradient_of(loss: str, batch, recipe: Recipe, phase: str) -> dict[str, bool]
         ('cgr', '4', {'encoder_b', 'decoder_a'}),
         ('temperature', '0b', {'encoder_a', 'decoder_b'}),
         ('cycle_a', '0b', {'encoder_a', 'decoder_b', 'encoder_b', 'decoder_a'}),
+        ('cycle_b', '0b', {'encoder_a', 'decoder_b', 'encoder_b', 'decoder_a'}),
     ],
 )
 def test_which_networks_a_loss_reaches(tiny, batch, loss, phase, reached, monkeypatch):
@@ -237,3 +234,129 @@ def test_baselines_with_instance_norm_and_least_squares(tiny, batch):
     values = make(recipe)(batch, phase_of(tiny, '0a'), 1)
     assert 'tv_a' not in values
     assert all(abs(value) < float('inf') for value in values.values())
+
+
+def test_bf16_networks_with_losses_in_float32(tiny, batch, monkeypatch):
+    """The same first step but for the networks' rounding; labels and losses never see bf16."""
+    dtypes = set()
+
+    def watch(batch, judged, recipe, phase):
+        semantics, made = judged.semantics, judged.made
+        seen = (*made[:6], semantics.fake_day, semantics.fake_night, judged.scaled_day)
+        dtypes.update(x.dtype for x in seen)
+        dtypes.update(
+            score.dtype for domain in judged.fake for branch in domain for score in branch
+        )
+        assert not torch.is_autocast_enabled('cpu')
+        return generator_losses(batch, judged, recipe, phase)
+
+    monkeypatch.setattr('morngan_train.step.generator_losses', watch)
+    full = make(tiny)(batch, phase_of(tiny, '4'), 1)
+    mixed = make(tiny, 'bf16-mixed')(batch, phase_of(tiny, '4'), 1)
+    assert dtypes == {torch.float32}
+    assert mixed.keys() == full.keys()
+    for name in ('cycle_a', 'cycle_b', 'tv_a', 'segmentation_fa', 'discriminator_a'):
+        assert mixed[name] != full[name]
+        assert mixed[name] == pytest.approx(full[name], rel=0.05), name
+
+
+@pytest.mark.parametrize(('psi', 'factor'), [(0.2, 0.5), (0.9, 1.5)])
+def test_each_real_picture_is_rescaled_by_the_same_factor(tiny, batch, psi, factor):
+    """Eq. 20-22: G_BA sees the night frame, G_AB the day picture, and ψ is drawn once."""
+    step = make(tiny)
+    draws = iter([psi, 1 - psi])
+    step._draw_psi = lambda epoch: next(draws)
+    seen = {}
+    for name in ('color', 'cool'):
+        translate = getattr(step.generators, name)
+        setattr(
+            step.generators,
+            name,
+            lambda x, name=name, translate=translate: (seen.update({name: x}), translate(x))[1],
+        )
+    step._translate_scaled(batch, phase_of(tiny, '3'), 1)
+    assert torch.equal(seen['color'], rescale(batch['night'], factor))
+    assert torch.equal(seen['cool'], rescale(batch['day'], factor))
+
+
+def test_psi_of_an_epoch_survives_a_checkpoint(tiny):
+    choices = tiny.choices.model_copy(update={'draw_scale': 'epoch'})
+    recipe = tiny.model_copy(update={'choices': choices})
+    step, other = make(recipe), make(recipe)
+    psi = step._draw_psi(3)
+    other.load_own_state_dict(step.own_state_dict())
+    assert other._draw_psi(3) == psi
+
+
+def test_identity_is_that_of_the_target_domain(tiny, batch):
+    losses = tiny.losses.model_copy(update={'identity': 5.0})
+    step = make(tiny.model_copy(update={'losses': losses}))
+    day, night = batch['day'], batch['night']
+    with torch.no_grad():
+        expected = {
+            'identity_a': 5 * (step.generators.color(day) - day).abs().mean(),
+            'identity_b': 5 * (step.generators.cool(night) - night).abs().mean(),
+        }
+        torch.testing.assert_close(step._identity(batch), expected)
+
+
+def test_discriminators_are_given_pooled_fakes(tiny, batch):
+    step = make(tiny)
+    given, judged = {}, []
+    judge = step._judge
+
+    def pool(name):
+        return lambda fakes: (given.update({name: fakes}), torch.full_like(fakes, 0.5))[1]
+
+    step.pools = {name: pool(name) for name in 'ab'}
+    step._judge = lambda day, night: (judged.append((day, night)), judge(day, night))[1]
+    step(batch, phase_of(tiny, '0b'), 1)
+    assert step.seen is not None
+    made = step.seen[0]
+    assert torch.equal(given['a'], made.fake_day)
+    assert torch.equal(given['b'], made.fake_night)
+    assert len(judged) == 3, 'real, fake, pooled'
+    assert all((pooled == 0.5).all() for pooled in judged[-1])
+
+
+def test_discriminators_learn_that_real_scores_more(tiny, batch):
+    step = make(tiny)
+    for group in step.optimizers['generators'].param_groups:
+        group['lr'] = 0.0
+    step.pools = {name: ImagePool(0) for name in 'ab'}
+
+    @torch.no_grad()
+    def margins():
+        made = step._translate(batch, phase_of(tiny, '0b'))
+        real = step._judge(batch['day'], batch['night'])
+        fake = step._judge(made.fake_day, made.fake_night)
+        return [
+            float(sum((r[-1] - f[-1]).mean() for r, f in zip(*pair, strict=True)))
+            for pair in zip(real, fake, strict=True)
+        ]
+
+    before = margins()
+    for _ in range(8):
+        step(batch, phase_of(tiny, '0b'), 1)
+    assert all(new > old for new, old in zip(margins(), before, strict=True))
+
+
+def test_translations_are_the_compositions_they_are_named_after(tiny):
+    torch.manual_seed(0)
+    generators = Generators(tiny)
+    day, night, thermal = (torch.rand(1, 3, 32, 32) * 2 - 1 for _ in range(3))
+    with torch.no_grad():
+        made = generators(day, night, thermal)
+        e_a, e_b = generators.a.encoder, generators.b.encoder
+        d_a, d_b = generators.a.decoder, generators.b.decoder
+        fake_day, fake_night = d_a(e_b(night)), d_b(e_a(day))
+        expected = {
+            'fake_day': fake_day,
+            'fake_night': fake_night,
+            'again_day': d_a(e_b(fake_night)),
+            'again_night': d_b(e_a(fake_day)),
+            'encoded_day': e_a(day),
+            'encoded_fake_day': e_a(fake_day),
+            'colored_day': d_a(e_b(thermal)),
+        }
+    torch.testing.assert_close(made._asdict(), expected, rtol=1e-4, atol=1e-5)

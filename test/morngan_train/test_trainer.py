@@ -10,7 +10,9 @@ import torch
 from morngan_train import checkpoint
 from morngan_train import step as step_module
 from morngan_train.data.pairing import LAG
+from morngan_train.data.reading import DataError
 from morngan_train.export import load_trained
+from morngan_train.losses.adversarial import discriminator_loss
 from morngan_train.phases import first_epochs
 from morngan_train.phases import Phase
 from morngan_train.recipe import Recipe
@@ -56,7 +58,7 @@ def run_to(trainer: Trainer, steps: int) -> None:
     agree = trainer._agree_to_stop
 
     def stop_then_agree() -> bool:
-        trainer._stop = trainer.step.number >= steps
+        trainer._asked = trainer.step.number >= steps
         return agree()
 
     trainer._agree_to_stop = stop_then_agree
@@ -214,6 +216,125 @@ def test_checkpoints_of_others(recipe, data, tmp_path):
     torch.save({'weights': 1}, tmp_path / 'foreign.pt')
     with pytest.raises(checkpoint.CheckpointError, match='not a morngan_train checkpoint'):
         run.resume(tmp_path / 'foreign.pt')
+
+
+class Poison(torch.autograd.Function):
+    """A loss that is finite, with a gradient that is not."""
+
+    @staticmethod
+    def forward(ctx, x):
+        return x.clone()
+
+    @staticmethod
+    def backward(ctx, gradient):
+        return gradient * float('nan')
+
+
+@pytest.mark.parametrize(
+    ('poison', 'message'),
+    [
+        ('gradient', 'the gradient of the generators is not finite at step 2'),
+        ('discriminator', 'discriminator_a, discriminator_b is not finite at step 2'),
+    ],
+)
+def test_no_weight_has_moved_when_a_run_stops(recipe, data, tmp_path, monkeypatch, poison, message):
+    """The checkpoint holds what the step before left, to the bit.
+
+    But for the vectors of spectral normalisation, which every forward pass brings nearer to the
+    same singular vectors.
+    """
+    clean = make(recipe, data, tmp_path / 'clean')
+    run_to(clean, 2)
+    run = make(recipe, data, tmp_path / 'run')
+    real = step_module.generator_losses
+
+    def gradient(*args):
+        losses = real(*args)
+        if run.step.number == 2:
+            losses['tv_a'] = Poison.apply(losses['tv_a'])
+        return losses
+
+    def judge(real_scores, fake_scores, form):
+        loss = discriminator_loss(real_scores, fake_scores, form)
+        return loss * float('nan') if run.step.number == 2 else loss
+
+    if poison == 'gradient':
+        monkeypatch.setattr(step_module, 'generator_losses', gradient)
+    else:
+        monkeypatch.setattr(step_module, 'discriminator_loss', judge)
+    with pytest.raises(NonFiniteLossError, match=message):
+        run.fit()
+    resumed = make(recipe, data, tmp_path / 'run')
+    resumed.resume(tmp_path / 'run' / 'last.pt')
+    trained = [
+        {k: v for k, v in state(t).items() if k[-2:] not in ('_u', '_v')} for t in (resumed, clean)
+    ]
+    assert_same(*trained)
+
+
+def test_a_damaged_picture_stops_the_run_with_a_checkpoint(recipe, data, tmp_path):
+    run = make(recipe, data, tmp_path / 'run')
+    batches = run._batches
+
+    def damaged_later(*args):
+        for batch in batches(*args):
+            yield batch
+            if run.step.number == 2:
+                raise DataError('x.png cannot be decoded')
+
+    run._batches = damaged_later
+    with pytest.raises(DataError, match='cannot be decoded'):
+        run.fit()
+    assert checkpoint.load(tmp_path / 'run' / 'last.pt')['step'] == 2
+
+
+def test_a_checkpoint_with_another_length_of_epochs_is_refused(recipe, data, tmp_path):
+    run_to(make(recipe, data, tmp_path / 'run'), 2)
+    longer = make(recipe.model_copy(update={'steps_per_epoch': 4}), data, tmp_path / 'longer')
+    with pytest.raises(checkpoint.CheckpointError, match='had 3 steps an epoch, this run has 4'):
+        longer.resume(tmp_path / 'run' / 'last.pt')
+
+
+def test_what_changed_in_the_recipe_is_said(recipe, data, tmp_path):
+    run_to(make(recipe, data, tmp_path / 'run'), 2)
+    optimizer = recipe.optimizer.model_copy(update={'lr': 1e-3})
+    other = make(recipe.model_copy(update={'optimizer': optimizer}), data, tmp_path / 'other')
+    assert other.resume(tmp_path / 'run' / 'last.pt') == ['optimizer']
+    assert make(recipe, data, tmp_path / 'same').resume(tmp_path / 'run' / 'last.pt') == []
+
+
+def test_exported_weights_are_no_checkpoint_to_resume(whole, tiny, shared_data, tmp_path):
+    with pytest.raises(checkpoint.CheckpointError, match=r'resume from last\.pt'):
+        make(tiny, shared_data, tmp_path / 'run').resume(whole.out / 'epoch_003.pt')
+
+
+def test_a_signal_in_the_last_step_does_not_undo_the_end(recipe, data, tmp_path):
+    run = make(recipe, data, tmp_path / 'run')
+    agree = run._agree_to_stop
+
+    def asked_at_the_end() -> bool:
+        run._asked = run.step.number == run.epochs * run.steps
+        return agree()
+
+    run._agree_to_stop = asked_at_the_end
+    assert run.fit()
+
+
+def test_the_memory_notes_the_step_that_saw_the_crop(tiny, shared_data, tmp_path):
+    run = make(tiny, shared_data, tmp_path / 'run')
+    run.phases, run.epochs = [tiny.phases[-1].model_copy(update={'epochs': 1})], 1
+    assert run.fit()
+    assert run.memory.state_dict()['steps'][0] == 0
+
+
+def test_segmenters_may_learn_faster(tiny, shared_data, tmp_path):
+    only = next(p for p in tiny.phases if p.name == '1')
+    faster = only.model_copy(update={'segmenter_lr_factor': 5.0, 'lr_factor': 0.5})
+    run = make(tiny, shared_data, tmp_path / 'run')
+    run.phases, run.epochs = [faster], 1
+    assert run.fit()
+    rates = {n: o.param_groups[0]['lr'] for n, o in run.step.optimizers.items()}
+    assert rates == pytest.approx({'generators': 1e-3, 'discriminators': 1e-3, 'segmenters': 5e-3})
 
 
 def test_a_checkpoint_of_other_data_or_shapes_is_refused(whole, tiny, data, tmp_path):
