@@ -12,6 +12,7 @@ from typing import Any
 
 from lightning_fabric import Fabric
 import numpy as np
+from rich.progress import track
 import torch
 
 from morngan_train.data.unpaired import Sample
@@ -111,7 +112,7 @@ def bench_step(crop: int = CROP) -> dict[str, Any]:
         over shared.
     """
     results: dict[str, Any] = {}
-    for variant in VARIANTS:
+    for variant in track(VARIANTS, description='training step, full size (minutes)'):
         with get_context('spawn').Pool(1) as pool:  # peak memory is that of a process
             results[variant] = pool.apply(_run_steps, (variant, crop))
     ratio = results['unshared']['seconds'] / results['shared']['seconds']
