@@ -27,7 +27,6 @@ LEFT_KERB, RIGHT_KERB = -10.0, 2.6
 LEFT_WALL, RIGHT_WALL = -14.0, 6.8
 LANE_AWAY, LANE_TOWARD = -1.7, -5.4
 CROSSWALK = (13.0, 16.0)
-STREET_END = 150.0
 
 _FACADE_PIXELS_PER_METRE = 28
 # Blobs of the ground: width in metres, how much longer they are along the street, weight.

@@ -262,3 +262,16 @@ def test_the_ssim_of_the_cycle_waits_for_its_phase():
         losses = generator_losses(batch, judged, recipe, phase)
         expected = cycle_loss(judged.made.again_day, batch['day'], ssim_weight=weight)
         torch.testing.assert_close(losses['cycle_a'], expected)
+
+
+def test_one_ssim_window_for_cycle_and_scale_robustness():
+    pictures = Pictures()
+    batch, judged = pictures.batch(), pictures.judged()
+    recipe = parse_recipe({'name': 'x', 'phases': 'flir', 'losses': {'ssim_window': 7}})
+    losses = generator_losses(batch, judged, recipe, recipe.schedule[-1])
+    made = judged.made
+    cycle = cycle_loss(made.again_day, batch['day'], window=7)
+    torch.testing.assert_close(losses['cycle_a'], cycle)
+    torch.testing.assert_close(
+        losses['sr_a'], sr_loss(judged.scaled_night, made.fake_night, window=7)
+    )

@@ -303,6 +303,22 @@ def test_what_changed_in_the_recipe_is_said(recipe, data, tmp_path):
     assert make(recipe, data, tmp_path / 'same').resume(tmp_path / 'run' / 'last.pt') == []
 
 
+@pytest.mark.parametrize(('age', 'taken'), [(0, True), (1, False)])
+def test_a_process_takes_its_own_state_only_of_the_same_step(
+    recipe, data, tmp_path, monkeypatch, age, taken
+):
+    """A run with more processes may have left an older file."""
+    run_to(make(recipe, data, tmp_path / 'run'), 2)
+    last = tmp_path / 'run/last.pt'
+    own = checkpoint.load(last)
+    psi = [0.125, 7]
+    checkpoint.save(tmp_path / 'run/last.rank1.pt', own | {'step': own['step'] - age, 'psi': psi})
+    monkeypatch.setattr(Fabric, 'global_rank', property(lambda _self: 1))
+    second = make(recipe, data, tmp_path / 'second')
+    second.resume(last)
+    assert (second.step.own_state_dict()['psi'] == psi) == taken
+
+
 def test_exported_weights_are_no_checkpoint_to_resume(whole, tiny, shared_data, tmp_path):
     with pytest.raises(checkpoint.CheckpointError, match=r'resume from last\.pt'):
         make(tiny, shared_data, tmp_path / 'run').resume(whole.out / 'epoch_003.pt')
