@@ -68,7 +68,7 @@ def generator_losses(batch: Sample, judged: Judged, recipe: Recipe, phase: Phase
         losses['sr_a'] = phase.sr * sr_loss(judged.scaled_night, made.fake_night, window=window)
         losses['sr_b'] = phase.sr * sr_loss(judged.scaled_day, made.fake_day, window=window)
     if judged.semantics is not None:
-        losses |= _segmentation_losses(judged.semantics, phase)
+        losses |= segmentation_losses(judged.semantics, phase)
         if phase.aca > 0:
             losses['aca'] = phase.aca * _aca(judged, judged.semantics, recipe)
     if made.colored_day is not None:
@@ -131,8 +131,8 @@ def _translation_losses(batch: Sample, judged: Judged, recipe: Recipe, phase: Ph
     return losses
 
 
-def _segmentation_losses(semantics: Semantics, phase: Phase) -> Losses:
-    """Return the four terms of Eq. 10."""
+def segmentation_losses(semantics: Semantics, phase: Phase) -> Losses:
+    """Return the weighted terms of Eq. 10, those whose logits there are."""
     losses = {}
     if semantics.day is not None:
         loss = segmentation_loss(semantics.day, semantics.day_labels)

@@ -43,7 +43,8 @@ class Phase(Section):
         default=0.0, ge=0, description='weight of the registered day pairs; 0 is off'
     )
     unpaired: bool = Field(
-        default=True, description='false: only the aligned pairs, a cheap warm start'
+        default=True,
+        description='false: only the aligned pairs, and S_A if ra says so: a cheap warm start',
     )
     lr_factor: float = Field(default=1.0, gt=0, le=10)
     segmenter_lr_factor: float = Field(
@@ -70,9 +71,9 @@ class Phase(Section):
     def _makes_sense(self) -> 'Phase':
         if not self.unpaired and self.aligned == 0:
             raise ValueError('a phase that is not unpaired needs a weight for aligned')
-        if not self.unpaired and (self.cgr > 0 or self.sr > 0 or self.segments):
+        if not self.unpaired and (self.cgr > 0 or self.sr > 0 or self.fb > 0 or self.mines):
             raise ValueError(
-                'cgr, sr, aca, memory and segmentation need unpaired night frames: remove them, '
+                'cgr, sr, aca, memory, fb, rb and fa need unpaired night frames: remove them, '
                 'or set unpaired: true'
             )
         if self.segmenters == 'frozen' and (self.ra > 0 or self.rb > 0):
@@ -231,10 +232,10 @@ _COLUMNS = {
 
 
 def _trained(phase: Phase) -> list[str]:
-    if not phase.unpaired:
-        return ['G_BA']
     learns = phase.segmenters == 'learn'
     s_a = ['S_A'] if learns and phase.ra > 0 else []
+    if not phase.unpaired:
+        return ['G_BA', *s_a]
     s_b = ['S_B'] if learns and (phase.fb > 0 or phase.rb > 0) else []
     return ['G', 'D', *s_a, *s_b]
 

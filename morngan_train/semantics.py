@@ -1,6 +1,7 @@
 """Labels and segmentations within one step: every picture is segmented at most once."""
 
 from dataclasses import dataclass
+from dataclasses import replace
 
 import torch
 from torch.nn import functional as F
@@ -89,25 +90,41 @@ class Parser:
         # Once the generators are judged by S_A(fake_a), it is circular to label by it.
         both = not frozen or self.recipe.choices.labellers_after_freeze == 'both'
 
-        on_day = self._parse(a, _resize(day, side), frozen, phase.ra > 0, phase.complete)
+        by_day = self.day(day, labels, phase, side)
         on_night = self._parse(b, night, frozen, phase.rb > 0, phase.mines)
         on_fake_day = self._parse(
             a, _resize(made.fake_day, side), frozen, phase.fa > 0, phase.mines and both
         )
         on_fake_night = self._parse(b, _resize(fake_night, side), frozen, phase.fb > 0, False)
 
-        day_labels = resize_labels(labels, side)
-        if on_day.confidence is not None:
-            threshold = self.recipe.semantics.completion
-            day_labels = complete(day_labels, on_day.confidence, threshold)
-        return Semantics(
-            day_labels,
-            self._label_night(on_night.confidence, on_fake_day.confidence, night),
-            day=on_day.logits,
+        return replace(
+            by_day,
+            night_labels=self._label_night(on_night.confidence, on_fake_day.confidence, night),
             night=on_night.logits,
             fake_day=on_fake_day.logits,
             fake_night=on_fake_night.logits,
         )
+
+    def day(
+        self, day: torch.Tensor, labels: torch.Tensor, phase: Phase, side: int | None = None
+    ) -> Semantics:
+        """Segment day pictures alone, and complete their labels if the phase says so.
+
+        Args:
+            day: x_a, [N, 3, S, S] in [-1, 1].
+            labels: M_A, int64 [N, S, S].
+            phase: What acts.
+            side: Of what the segmenter sees; None draws one.
+        """
+        side = draw_side(day.shape[-1]) if side is None else side
+        frozen = phase.segmenters == 'frozen'
+        image = _resize(day, side)
+        parsed = self._parse(self.segmenters.a, image, frozen, phase.ra > 0, phase.complete)
+        day_labels = resize_labels(labels, side)
+        if parsed.confidence is not None:
+            threshold = self.recipe.semantics.completion
+            day_labels = complete(day_labels, parsed.confidence, threshold)
+        return Semantics(day_labels, day=parsed.logits)
 
     def _parse(
         self, segmenter: Segmenter, image: torch.Tensor, frozen: bool, loss: bool, label: bool

@@ -20,6 +20,7 @@ from morngan_train.objective import identity_losses
 from morngan_train.objective import Judged
 from morngan_train.objective import Losses
 from morngan_train.objective import pair_losses
+from morngan_train.objective import segmentation_losses
 from morngan_train.phases import Phase
 from morngan_train.recipe import Recipe
 from morngan_train.semantics import Parser
@@ -117,19 +118,19 @@ class Step:
         with self.fabric.autocast():
             colored = self.generators.color(batch['day_thermal'])
         losses = pair_losses(batch, colored.float(), self.recipe, phase)
+        segmenters = self._learning_segmenters(phase)
+        if segmenters and self._parser is not None:
+            with self.fabric.autocast():
+                semantics = self._parser.day(batch['day'], batch['day_labels'], phase)
+            losses |= segmentation_losses(semantics, phase)
         values = self._check(losses)
-        self._descend(['generators'], losses)
+        self._descend(['generators', *segmenters], losses)
         self.seen = None
         return values
 
     def _unpaired(self, batch: Sample, phase: Phase, epoch: int) -> dict[str, float]:
         day, night = batch['day'], batch['night']
-        learning = ['generators', 'discriminators']
-        if self.segmenters is not None:
-            learns = phase.segments and phase.segmenters == 'learn'
-            self.segmenters.requires_grad_(learns)
-            learning += ['segmenters'] if learns else []
-
+        learning = ['generators', 'discriminators', *self._learning_segmenters(phase)]
         with self.fabric.autocast():
             real = self._judge(day, night)
             made = self._translate(batch, phase)
@@ -157,6 +158,14 @@ class Step:
         self._descend(learning, losses, judging)
         self.seen = made, semantics
         return values
+
+    def _learning_segmenters(self, phase: Phase) -> list[str]:
+        """Freeze or free the segmenters; return the name of what learns."""
+        if self.segmenters is None:
+            return []
+        learns = phase.segments and phase.segmenters == 'learn'
+        self.segmenters.requires_grad_(learns)
+        return ['segmenters'] if learns else []
 
     def _judge(self, day: torch.Tensor, night: torch.Tensor) -> tuple[Scores, Scores]:
         a, b = (

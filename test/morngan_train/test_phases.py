@@ -91,6 +91,12 @@ def test_the_table_that_a_dry_run_prints():
     assert len({tuple(row) for row in rows.values()}) == 1
 
 
+def test_s_a_may_learn_beside_the_pairs():
+    pairs = Phase(name='pairs', epochs=1, unpaired=False, aligned=1.0, ra=1.0)
+    (row,) = table([pairs])
+    assert (row['trained'], row['λ_ra']) == ('G_BA S_A', '1')
+
+
 def test_the_texts_reading_of_the_schedule():
     """Paper: SSIM from the start, no label completion, no constraint while segmenters learn."""
     phases = schedule('flir', choices={'preset': 'paper'})
@@ -136,6 +142,7 @@ def test_learning_rate_falls_linearly():
         ({'memory': True}, 'set segmenters: frozen'),
         ({'fa': 1.0}, 'set segmenters: frozen'),
         ({'unpaired': False, 'aligned': 1.0, 'sr': 1.0}, 'need unpaired night frames'),
+        ({'unpaired': False, 'aligned': 1.0, 'fb': 1.0}, 'need unpaired night frames'),
         ({'unpaired': False}, 'needs a weight for aligned'),
     ],
 )
