@@ -140,6 +140,9 @@ def segmentation_losses(semantics: Semantics, phase: Phase) -> Losses:
             edges = boundary_loss(semantics.day, semantics.day_labels)
             losses['boundary'] = phase.ra * phase.boundary * edges
         losses['segmentation_ra'] = phase.ra * loss
+    if semantics.day_thermal is not None:
+        loss = segmentation_loss(semantics.day_thermal, semantics.day_labels)
+        losses['segmentation_ta'] = phase.ta * loss
     if semantics.fake_night is not None:
         loss = segmentation_loss(semantics.fake_night, semantics.day_labels)
         losses['segmentation_fb'] = phase.fb * loss

@@ -18,7 +18,8 @@ class Phase(Section):
     """A stretch of epochs under the same terms; a term of weight 0 is off and costs nothing.
 
     λ_ra, λ_fb, λ_rb and λ_fa are the weights of Eq. 10: segmentation of real day (r a), fake night
-    (f b), real night (r b) and fake day pictures (f a).
+    (f b), real night (r b) and fake day pictures (f a). λ_ta adds the thermal side of registered
+    day pairs (t a), which shares the labels of the day picture.
     """
 
     name: str
@@ -29,6 +30,9 @@ class Phase(Section):
     fb: float = Field(default=0.0, ge=0, description='λ_fb: S_B on fake night')
     rb: float = Field(default=0.0, ge=0, description='λ_rb: S_B on night with mined labels')
     fa: float = Field(default=0.0, ge=0, description='λ_fa: S_A on fake day with mined labels')
+    ta: float = Field(
+        default=0.0, ge=0, description='λ_ta: S_B on registered day thermal; not in the paper'
+    )
     boundary: float = Field(default=0.0, ge=0, description='boundary loss within λ_ra')
     complete: bool = Field(default=False, description='S_A fills unlabelled day pixels')
     fake_night: Literal['attached', 'detached'] = Field(
@@ -60,7 +64,7 @@ class Phase(Section):
     @property
     def segments(self) -> bool:
         """Whether the segmenters are run at all."""
-        return self.ra > 0 or self.fb > 0 or self.mines
+        return self.ra > 0 or self.fb > 0 or self.ta > 0 or self.mines
 
     @property
     def needs_day_labels(self) -> bool:
@@ -76,8 +80,10 @@ class Phase(Section):
                 'cgr, sr, aca, memory, fb, rb and fa need unpaired night frames: remove them, '
                 'or set unpaired: true'
             )
-        if self.segmenters == 'frozen' and (self.ra > 0 or self.rb > 0):
-            raise ValueError('frozen segmenters do not learn: set ra and rb to 0')
+        if self.aligned == 0 and self.ta > 0:
+            raise ValueError('ta needs the registered day thermal: give aligned a weight')
+        if self.segmenters == 'frozen' and (self.ra > 0 or self.rb > 0 or self.ta > 0):
+            raise ValueError('frozen segmenters do not learn: set ra, rb and ta to 0')
         if self.segmenters == 'learn' and (self.fa > 0 or self.memory):
             raise ValueError(
                 'fa and memory rest on labels that no longer change: set segmenters: frozen'
@@ -130,7 +136,7 @@ _OFF: dict[str, dict[str, Any]] = {
     'ssim': {'ssim': 0.0},
     'temperature': {'temperature': 0.0},
     'segmentation': {
-        **dict.fromkeys(('ra', 'fb', 'rb', 'fa', 'boundary'), 0.0),
+        **dict.fromkeys(('ra', 'fb', 'rb', 'fa', 'ta', 'boundary'), 0.0),
         'complete': False,
     },
     'sdp': {},
@@ -224,6 +230,7 @@ _COLUMNS = {
     'λ_fb': 'fb',
     'λ_rb': 'rb',
     'λ_fa': 'fa',
+    'λ_ta': 'ta',
     'SR': 'sr',
     'CGR': 'cgr',
     'ACA': 'aca',
@@ -234,9 +241,9 @@ _COLUMNS = {
 def _trained(phase: Phase) -> list[str]:
     learns = phase.segmenters == 'learn'
     s_a = ['S_A'] if learns and phase.ra > 0 else []
+    s_b = ['S_B'] if learns and (phase.fb > 0 or phase.rb > 0 or phase.ta > 0) else []
     if not phase.unpaired:
-        return ['G_BA', *s_a]
-    s_b = ['S_B'] if learns and (phase.fb > 0 or phase.rb > 0) else []
+        return ['G_BA', *s_a, *s_b]
     return ['G', 'D', *s_a, *s_b]
 
 

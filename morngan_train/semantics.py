@@ -29,6 +29,8 @@ class Semantics:
     """M_B, by online semantic distillation and denoising."""
     day: torch.Tensor | None = None
     """S_A(x_a)."""
+    day_thermal: torch.Tensor | None = None
+    """S_B of the thermal picture registered to x_a."""
     night: torch.Tensor | None = None
     """S_B(x_b)."""
     fake_day: torch.Tensor | None = None
@@ -66,6 +68,7 @@ class Parser:
         made: Translations,
         labels: torch.Tensor,
         phase: Phase,
+        day_thermal: torch.Tensor | None = None,
     ) -> Semantics:
         """Segment what the phase needs, and label day and night.
 
@@ -78,6 +81,7 @@ class Parser:
             made: fake_a and fake_b.
             labels: M_A, int64 [N, S, S].
             phase: What acts.
+            day_thermal: Registered to x_a, where the phase has a use for it.
 
         Returns:
             Labels and logits, all of one side.
@@ -90,7 +94,7 @@ class Parser:
         # Once the generators are judged by S_A(fake_a), it is circular to label by it.
         both = not frozen or self.recipe.choices.labellers_after_freeze == 'both'
 
-        by_day = self.day(day, labels, phase, side)
+        by_day = self.day(day, labels, phase, day_thermal, side)
         on_night = self._parse(b, night, frozen, phase.rb > 0, phase.mines)
         on_fake_day = self._parse(
             a, _resize(made.fake_day, side), frozen, phase.fa > 0, phase.mines and both
@@ -106,14 +110,20 @@ class Parser:
         )
 
     def day(
-        self, day: torch.Tensor, labels: torch.Tensor, phase: Phase, side: int | None = None
+        self,
+        day: torch.Tensor,
+        labels: torch.Tensor,
+        phase: Phase,
+        day_thermal: torch.Tensor | None = None,
+        side: int | None = None,
     ) -> Semantics:
-        """Segment day pictures alone, and complete their labels if the phase says so.
+        """Segment what is of the day alone, and complete its labels if the phase says so.
 
         Args:
             day: x_a, [N, 3, S, S] in [-1, 1].
             labels: M_A, int64 [N, S, S].
             phase: What acts.
+            day_thermal: Registered to x_a, likewise; None where there is none.
             side: Of what the segmenter sees; None draws one.
         """
         side = draw_side(day.shape[-1]) if side is None else side
@@ -124,7 +134,11 @@ class Parser:
         if parsed.confidence is not None:
             threshold = self.recipe.semantics.completion
             day_labels = complete(day_labels, parsed.confidence, threshold)
-        return Semantics(day_labels, day=parsed.logits)
+        on_thermal = _NOTHING
+        if day_thermal is not None:
+            thermal = _resize(day_thermal, side)
+            on_thermal = self._parse(self.segmenters.b, thermal, frozen, phase.ta > 0, False)
+        return Semantics(day_labels, day=parsed.logits, day_thermal=on_thermal.logits)
 
     def _parse(
         self, segmenter: Segmenter, image: torch.Tensor, frozen: bool, loss: bool, label: bool

@@ -121,7 +121,9 @@ class Step:
         segmenters = self._learning_segmenters(phase)
         if segmenters and self._parser is not None:
             with self.fabric.autocast():
-                semantics = self._parser.day(batch['day'], batch['day_labels'], phase)
+                semantics = self._parser.day(
+                    batch['day'], batch['day_labels'], phase, batch['day_thermal']
+                )
             losses |= segmentation_losses(semantics, phase)
         values = self._check(losses)
         self._descend(['generators', *segmenters], losses)
@@ -182,7 +184,8 @@ class Step:
     def _segment(self, batch: Sample, made: Translations, phase: Phase) -> Semantics | None:
         if self._parser is None or not phase.segments:
             return None
-        return self._parser(batch['day'], batch['night'], made, batch['day_labels'], phase)
+        thermal = batch['day_thermal'] if phase.aligned > 0 else None
+        return self._parser(batch['day'], batch['night'], made, batch['day_labels'], phase, thermal)
 
     def _translate_scaled(
         self, batch: Sample, phase: Phase, epoch: int

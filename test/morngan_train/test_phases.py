@@ -91,10 +91,10 @@ def test_the_table_that_a_dry_run_prints():
     assert len({tuple(row) for row in rows.values()}) == 1
 
 
-def test_s_a_may_learn_beside_the_pairs():
-    pairs = Phase(name='pairs', epochs=1, unpaired=False, aligned=1.0, ra=1.0)
+def test_segmenters_may_learn_beside_the_pairs():
+    pairs = Phase(name='pairs', epochs=1, unpaired=False, aligned=1.0, ra=1.0, ta=1.0)
     (row,) = table([pairs])
-    assert (row['trained'], row['λ_ra']) == ('G_BA S_A', '1')
+    assert (row['trained'], row['λ_ra'], row['λ_ta']) == ('G_BA S_A S_B', '1', '1')
 
 
 def test_the_texts_reading_of_the_schedule():
@@ -143,6 +143,8 @@ def test_learning_rate_falls_linearly():
         ({'fa': 1.0}, 'set segmenters: frozen'),
         ({'unpaired': False, 'aligned': 1.0, 'sr': 1.0}, 'need unpaired night frames'),
         ({'unpaired': False, 'aligned': 1.0, 'fb': 1.0}, 'need unpaired night frames'),
+        ({'ta': 1.0}, 'needs the registered day thermal'),
+        ({'segmenters': 'frozen', 'aligned': 1.0, 'ta': 1.0}, 'frozen segmenters do not learn'),
         ({'unpaired': False}, 'needs a weight for aligned'),
     ],
 )

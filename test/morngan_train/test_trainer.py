@@ -190,17 +190,24 @@ def test_what_a_phase_trains(tiny, shared_data, tmp_path, phase, parts):
     assert 'average' in moved(before, run)
 
 
-def test_s_a_learns_beside_the_pairs(tiny, shared_data, tmp_path):
-    """Neither S_B nor the other direction moves by a bit, and S_A follows its own rate."""
-    pairs = tiny.phases[0].model_copy(update={'ra': 1.0, 'boundary': 0.5, 'complete': True})
+@pytest.mark.parametrize(
+    ('weights', 'learns', 'losses'),
+    [
+        ({'ra': 1.0, 'boundary': 0.5}, {'segmenters.a'}, {'segmentation_ra', 'boundary'}),
+        ({'ta': 1.0}, {'segmenters.b'}, {'segmentation_ta'}),
+    ],
+)
+def test_segmenters_learn_beside_the_pairs(tiny, shared_data, tmp_path, weights, learns, losses):
+    """The other segmenter and the other direction do not move by a bit."""
+    pairs = tiny.phases[0].model_copy(update={'complete': True, **weights})
     run = make(tiny, shared_data, tmp_path / 'run')
     run.phases, run.epochs = [pairs], 1
     before = copied(run)
     assert run.fit()
-    expected = {'generators.b.encoder', 'generators.a.decoder', 'segmenters.a', 'average'}
+    expected = {'generators.b.encoder', 'generators.a.decoder', 'average'} | learns
     assert moved(before, run) - {'memory'} == expected
     logged = json.loads((run.out / 'log.jsonl').read_text().splitlines()[0])
-    assert {'segmentation_ra', 'boundary', 'aligned'} <= logged.keys()
+    assert {'aligned'} | losses <= logged.keys()
 
 
 def test_a_loss_that_is_not_finite_stops_the_run_and_is_named(recipe, data, tmp_path, monkeypatch):
