@@ -5,12 +5,39 @@ class MornganError(Exception):
     """Base of every error that this package raises on purpose."""
 
 
+#: Why a frame cannot be used, as `FrameError.cause` and the counters of diagnostics name it.
+FRAME_CAUSES = (
+    'encoding',  # nobody here reads this encoding or transport
+    'layout',  # step, size and length of the data do not fit together
+    'empty',  # no pixels, or too few, or no data at all
+    'too large',  # the header claims more pixels than are allowed
+    'undecodable',  # the bytes are no complete picture file of a known kind
+    'depth',  # neither 8- nor 16-bit nor float32 counts, or a number of channels that is no picture
+    'not finite',  # NaN or infinity among float counts
+    'duplicate',  # the last message once more
+    'other',
+)
+
+
 class FrameError(MornganError):
-    """A thermal frame cannot be used: wrong size, step, encoding or content."""
+    """A thermal frame cannot be used: wrong size, step, encoding or content.
+
+    Args:
+        message: What is wrong and what to do, for people.
+        cause: One of `FRAME_CAUSES`, by which diagnostics count bad frames.
+    """
+
+    def __init__(self, message: str, cause: str = 'other') -> None:
+        super().__init__(message)
+        self.cause = cause
 
 
 class ModelError(MornganError):
     """A model file is missing, broken, or does not keep the contract of a generator or detector."""
+
+
+class DeviceError(ModelError):
+    """A GPU or its provider failed while a model ran: it cannot be trusted with the next frame."""
 
 
 class ProviderError(MornganError):

@@ -22,6 +22,7 @@ from morngan_ros.detector import Detection
 from morngan_ros.errors import FrameError
 from morngan_ros.image_codec import decode_compressed
 from morngan_ros.image_codec import decode_image
+from morngan_ros.image_codec import MAX_PIXELS
 
 
 def to_thermal(msg: Image) -> np.ndarray:
@@ -30,16 +31,22 @@ def to_thermal(msg: Image) -> np.ndarray:
     Data longer than `step * height` is allowed, as cv_bridge and rviz do; the rest is ignored.
 
     Returns:
-        uint8 or uint16 [H, W] in native byte order; a view of the message where it can be.
+        uint8, uint16 or finite float32 [H, W] in native byte order; a view of the message where it
+        can be.
 
     Raises:
-        FrameError: The encoding is unknown, or size, step and data do not fit together.
+        FrameError: The encoding is unknown, size, step and data do not fit together, or a float is
+            not finite.
     """
     return decode_image(msg.encoding, msg.height, msg.width, msg.step, msg.is_bigendian, msg.data)
 
 
-def compressed_to_thermal(msg: CompressedImage) -> np.ndarray:
+def compressed_to_thermal(msg: CompressedImage, max_pixels: int = MAX_PIXELS) -> np.ndarray:
     """Decode a PNG (8 or 16 bits) or JPEG message.
+
+    Args:
+        msg: The message.
+        max_pixels: Pictures that claim more are refused before they are decoded.
 
     Returns:
         uint8 or uint16 [H, W].
@@ -47,7 +54,7 @@ def compressed_to_thermal(msg: CompressedImage) -> np.ndarray:
     Raises:
         FrameError: The data is no complete picture, too large, or of another depth.
     """
-    return decode_compressed(msg.data, msg.format)
+    return decode_compressed(msg.data, msg.format, max_pixels=max_pixels)
 
 
 def to_image(pixels: np.ndarray, header: Header, encoding: str) -> Image:
@@ -89,7 +96,9 @@ def to_compressed(rgb: np.ndarray, header: Header, quality: int) -> CompressedIm
     bgr = cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR)
     done, encoded = cv2.imencode('.jpg', bgr, [cv2.IMWRITE_JPEG_QUALITY, quality])
     if not done:
-        raise FrameError(f'a picture of {rgb.shape[1]}x{rgb.shape[0]} does not fit into JPEG')
+        raise FrameError(
+            f'a picture of {rgb.shape[1]}x{rgb.shape[0]} does not fit into JPEG', 'too large'
+        )
     data = array('B')
     data.frombytes(encoded.data)
     # The wording of compressed_image_transport, which viewers parse.

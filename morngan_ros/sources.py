@@ -124,7 +124,8 @@ def read_picture(path: Path) -> np.ndarray:
     try:
         return decode_compressed(path.read_bytes(), path.suffix)
     except (FrameError, OSError) as error:
-        raise FrameError(f'{path}: {error}') from None
+        cause = error.cause if isinstance(error, FrameError) else 'undecodable'
+        raise FrameError(f'{path}: {error}', cause) from None
 
 
 def _natural(path: Path) -> list[tuple[int, str]]:

@@ -2,6 +2,8 @@
 
 from array import array
 import struct
+import tracemalloc
+import zlib
 
 import cv2
 import numpy as np
@@ -10,12 +12,13 @@ import pytest
 from morngan_ros.errors import FrameError
 from morngan_ros.image_codec import decode_compressed
 from morngan_ros.image_codec import decode_image
+from morngan_ros.image_codec import MAX_PIXELS
 from morngan_ros.image_codec import MAX_SIDE
 
 
 def gradient(dtype: str = 'u1', height: int = 5, width: int = 7) -> np.ndarray:
-    """Counts that differ at every pixel, with a high byte where there is one."""
-    step = 311 if dtype == 'u2' else 3
+    """Counts that differ at every pixel, with high bytes where there are some."""
+    step = {'u1': 3, 'u2': 311, 'f4': -7.3}[dtype]
     return (np.arange(height * width).reshape(height, width) * step).astype(dtype)
 
 
@@ -24,11 +27,14 @@ def padded(counts: np.ndarray, padding: int) -> bytes:
     return b''.join(row.tobytes() + b'\xaa' * padding for row in counts)
 
 
-@pytest.mark.parametrize('encoding', ['mono8', '8UC1', 'mono16', '16UC1'])
+DTYPES = {'mono8': 'u1', '8UC1': 'u1', 'mono16': 'u2', '16UC1': 'u2', '32FC1': 'f4'}
+
+
+@pytest.mark.parametrize('encoding', DTYPES)
 @pytest.mark.parametrize('padding', [0, 1, 2, 9])
 @pytest.mark.parametrize('container', [bytes, bytearray, memoryview, lambda b: array('B', b)])
 def test_mono_any_step_any_container(encoding, padding, container):
-    counts = gradient('u1' if '8' in encoding else 'u2')
+    counts = gradient(DTYPES[encoding])
     step = counts.shape[1] * counts.itemsize + padding
     data = container(padded(counts, padding))
     decoded = decode_image(encoding, 5, 7, step, False, data)
@@ -38,11 +44,12 @@ def test_mono_any_step_any_container(encoding, padding, container):
 
 
 @pytest.mark.parametrize('padding', [0, 3])
-def test_big_endian_16_bit(padding):
-    counts = gradient('u2')
-    data = padded(counts.astype('>u2'), padding)
-    decoded = decode_image('mono16', 5, 7, 14 + padding, 1, data)
-    assert decoded.dtype == np.uint16
+@pytest.mark.parametrize('encoding', ['mono16', '32FC1'])
+def test_big_endian(encoding, padding):
+    counts = gradient(DTYPES[encoding])
+    data = padded(counts.astype(counts.dtype.newbyteorder('>')), padding)
+    decoded = decode_image(encoding, 5, 7, 7 * counts.itemsize + padding, 1, data)
+    assert decoded.dtype == counts.dtype
     assert decoded.dtype.isnative
     np.testing.assert_array_equal(decoded, counts)
 
@@ -56,6 +63,17 @@ def test_little_endian_is_a_view():
     data = bytearray(gradient('u2').tobytes())
     decoded = decode_image('mono16', 5, 7, 14, False, data)
     assert np.shares_memory(decoded, np.frombuffer(data, np.uint8))
+
+
+@pytest.mark.parametrize('wrong', [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize('is_bigendian', [0, 1])
+def test_floats_that_are_not_finite_are_refused(wrong, is_bigendian):
+    counts = gradient('f4')
+    counts[3, 2] = counts[0, 0] = wrong
+    data = counts.astype('>f4' if is_bigendian else '<f4').tobytes()
+    with pytest.raises(FrameError, match='2 of 35 pixels') as caught:
+        decode_image('32FC1', 5, 7, 28, is_bigendian, data)
+    assert caught.value.cause == 'not finite'
 
 
 @pytest.mark.parametrize(
@@ -87,7 +105,7 @@ def test_last_row_may_lack_its_padding():
 @pytest.mark.parametrize(
     ('encoding', 'height', 'width', 'step', 'size', 'words'),
     [
-        ('32FC1', 4, 4, 16, 64, "encoding '32FC1'.*mono16"),
+        ('JPEG', 4, 4, 16, 64, "encoding 'JPEG'.*mono16"),
         ('', 4, 4, 4, 16, "encoding ''"),
         ('mono8', 0, 4, 4, 16, 'empty: 4x0'),
         ('mono8', 4, 0, 4, 16, 'empty: 0x4'),
@@ -96,7 +114,8 @@ def test_last_row_may_lack_its_padding():
         ('mono16', 4, 4, 4, 16, r'step of 4 bytes .* \(8 bytes\)'),
         ('mono8', 4, 4, 0, 16, 'step of 0 bytes'),
         ('mono8', 4, 4, 4, 15, 'needs 16 bytes of data but has 15'),
-        ('mono8', 4, 4, 4, 0, 'has 0'),
+        ('mono8', 4, 4, 4, 0, 'has no data'),
+        ('mono8', 8192, 8193, 8193, 16, f'more than .* {MAX_PIXELS} in all'),
         ('mono8', 4, 4, 2**32 - 1, 16, 'cut short'),
     ],
 )
@@ -139,11 +158,49 @@ def test_cut_png_and_jpeg_are_refused():
                 decode_compressed(data[:keep], suffix)
 
 
-def test_a_png_that_claims_gigabytes_is_refused_before_decoding():
-    data = bytearray(cv2.imencode('.png', gradient())[1].tobytes())
-    data[16:24] = struct.pack('>II', 60000, 50000)
-    with pytest.raises(FrameError, match='60000x50000'):
-        decode_compressed(data, 'png')
+@pytest.mark.parametrize('suffix', ['.png', '.jpg', '.tiff', '.bmp', '.pgm'])
+def test_the_limit_holds_before_decoding(suffix):
+    data = cv2.imencode(suffix, gradient('u1', 40, 50))[1]
+    assert decode_compressed(data, max_pixels=2000).shape == (40, 50)
+    with pytest.raises(FrameError, match=r'claims 50x40 pixels.* 1999 in all') as caught:
+        decode_compressed(data, max_pixels=1999)
+    assert caught.value.cause == 'too large'
+
+
+@pytest.mark.parametrize('suffix', ['.png', '.jpg'])
+def test_a_file_too_short_for_what_it_claims_takes_no_memory(suffix):
+    data = bytearray(cv2.imencode(suffix, gradient('u1', 40, 50))[1].tobytes())
+    if suffix == '.png':
+        data[16:24] = struct.pack('>II', 8000, 8000)
+        data[29:33] = struct.pack('>I', zlib.crc32(data[12:29]))
+    else:
+        at = data.index(b'\xff\xc0') + 5
+        data[at : at + 4] = struct.pack('>HH', 8000, 8000)
+    tracemalloc.start()
+    with pytest.raises(FrameError, match='cannot be decoded'):
+        decode_compressed(data)
+    assert tracemalloc.get_traced_memory()[1] < 100_000
+    tracemalloc.stop()
+
+
+def test_what_opencv_throws_is_a_frame_error(monkeypatch):
+    """Older versions throw at what newer ones just refuse."""
+
+    def throw(*_):
+        raise cv2.error('out of memory')
+
+    data = cv2.imencode('.png', gradient())[1]
+    monkeypatch.setattr(cv2, 'imdecode', throw)
+    with pytest.raises(FrameError, match='cannot be decoded') as caught:
+        decode_compressed(data)
+    assert caught.value.cause == 'undecodable'
+
+
+def test_other_picture_formats_are_refused_as_nobody_knows_their_size_before():
+    data = cv2.imencode('.webp', gradient('u1', 40, 50))[1]
+    with pytest.raises(FrameError, match='cannot be decoded') as caught:
+        decode_compressed(data)
+    assert caught.value.cause == 'undecodable'
 
 
 def test_float_tiff_and_depth_transport_are_refused():

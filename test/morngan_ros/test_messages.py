@@ -2,6 +2,8 @@
 
 from array import array
 import sys
+import tracemalloc
+import zlib
 
 import cv2
 import numpy as np
@@ -9,6 +11,9 @@ import pytest
 
 pytest.importorskip('rclpy', reason='needs ROS 2')
 
+from bad_frames import BAD_COMPRESSED
+from bad_frames import BAD_IMAGES
+from bad_frames import ODD_IMAGES
 from hypothesis import given
 from hypothesis import settings
 from hypothesis import strategies as st
@@ -21,7 +26,9 @@ from std_msgs.msg import Header
 from vision_msgs.msg import Detection2DArray
 
 from morngan_ros.detector import Detection
+from morngan_ros.errors import FRAME_CAUSES
 from morngan_ros.errors import FrameError
+from morngan_ros.exposure import Exposure
 from morngan_ros.image_codec import ENCODINGS
 from morngan_ros.messages import compressed_to_thermal
 from morngan_ros.messages import scale_camera_info
@@ -30,6 +37,11 @@ from morngan_ros.messages import to_compressed
 from morngan_ros.messages import to_detections
 from morngan_ros.messages import to_image
 from morngan_ros.messages import to_thermal
+
+# Pixels that a compressed picture may claim in these tests, and bytes that decoding may then take:
+# four channels of 16 bits, and as much again in between.
+LIMIT = 2**18
+MOST = 16 * LIMIT + 2**20
 
 
 @pytest.fixture
@@ -147,33 +159,136 @@ def test_cut_compressed_image_is_a_frame_error(header, end):
         compressed_to_thermal(message)
 
 
-@settings(max_examples=300, deadline=None)
+@pytest.mark.parametrize('kind', BAD_IMAGES)
+def test_bad_image(header, kind):
+    build, cause = BAD_IMAGES[kind]
+    message = deserialize_message(serialize_message(build(header)), Image)
+    with pytest.raises(FrameError) as caught:
+        to_thermal(message)
+    assert caught.value.cause == cause
+    assert len(str(caught.value)) < 250  # a hostile message must not fill the log
+
+
+@pytest.mark.parametrize('kind', BAD_COMPRESSED)
+def test_bad_compressed_image(header, kind):
+    build, cause = BAD_COMPRESSED[kind]
+    message = deserialize_message(serialize_message(build(header)), CompressedImage)
+    with pytest.raises(FrameError) as caught:
+        compressed_to_thermal(message)
+    assert caught.value.cause == cause
+    assert len(str(caught.value)) < 250
+
+
+@pytest.mark.parametrize('kind', ODD_IMAGES)
+def test_odd_image(header, kind):
+    message = deserialize_message(serialize_message(ODD_IMAGES[kind](header)), Image)
+    counts = to_thermal(message)
+    assert counts.shape == (message.height, message.width)
+    assert counts.dtype.isnative
+    assert Exposure()(counts, 0.0).shape == counts.shape
+
+
+def read(message: Image | CompressedImage, most: int) -> np.ndarray | None:
+    """Read any message: nothing but a picture or a known FrameError, within `most` bytes."""
+    counts, cause = None, ''
+    tracemalloc.start()
+    try:
+        if isinstance(message, Image):
+            counts = to_thermal(message)
+        else:
+            counts = compressed_to_thermal(message, max_pixels=LIMIT)
+    except FrameError as error:
+        cause = error.cause
+    finally:
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+    assert peak < most
+    if counts is None:
+        assert cause in set(FRAME_CAUSES) - {'other', 'duplicate'}
+        return None
+    assert counts.ndim == 2
+    assert counts.size > 0
+    assert counts.dtype in (np.uint8, np.uint16, np.float32)
+    assert counts.dtype.isnative
+    if counts.dtype == np.float32:
+        assert np.isfinite(counts).all()
+    return counts
+
+
+SIDES = st.one_of(st.integers(0, 12), st.integers(0, 2**32 - 1), st.sampled_from([2**16, 2**31]))
+
+
+@settings(max_examples=900, deadline=None)
 @given(
-    encoding=st.sampled_from([*ENCODINGS, '', 'yuv422', 'bayer_rggb8', '32FC1']),
-    height=st.one_of(st.integers(0, 12), st.integers(0, 2**32 - 1)),
-    width=st.one_of(st.integers(0, 12), st.integers(0, 2**32 - 1)),
-    step=st.one_of(st.integers(0, 60), st.integers(0, 2**32 - 1)),
+    encoding=st.one_of(
+        st.sampled_from([*ENCODINGS, '', 'yuv422', 'bayer_rggb8', '64FC1', 'MONO8']),
+        st.text(st.characters(codec='utf-8', exclude_characters='\0'), max_size=20),
+    ),
+    height=SIDES,
+    width=SIDES,
+    step=st.one_of(st.none(), st.integers(0, 60), st.integers(0, 2**32 - 1)),
     is_bigendian=st.integers(0, 255),
-    data=st.binary(max_size=600),
+    data=st.one_of(st.binary(max_size=600), st.integers(0, 600).map(bytes)),
 )
-def test_any_message_is_a_picture_or_a_frame_error(
-    encoding, height, width, step, is_bigendian, data
-):
+def test_any_image_is_a_picture_or_a_frame_error(encoding, height, width, step, is_bigendian, data):
+    row = width * {'32FC1': 4, 'mono16': 2, '16UC1': 2}.get(encoding, 1)
     message = Image(
         encoding=encoding,
         height=height,
         width=width,
-        step=step,
+        step=min(row, 2**32 - 1) if step is None else step,
         is_bigendian=is_bigendian,
         data=array('B', data),
     )
-    try:
-        counts = to_thermal(message)
-    except FrameError:
-        return
-    assert counts.shape == (height, width)
-    assert counts.dtype in (np.uint8, np.uint16)
-    assert counts.size > 0
+    counts = read(message, most=500_000)
+    assert counts is None or counts.shape == (height, width)
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    start=st.sampled_from([b'', b'\x89PNG\r\n\x1a\n', b'\xff\xd8\xff', b'II*\0', b'BM', b'P5 ']),
+    data=st.binary(max_size=400),
+    format=st.text(st.characters(codec='utf-8', exclude_characters='\0'), max_size=20),
+)
+def test_any_bytes_are_a_picture_or_a_frame_error(start, data, format):
+    read(CompressedImage(format=format, data=array('B', start + data)), most=MOST)
+
+
+FILES = {
+    f'{suffix} of {np.dtype(dtype)}': cv2.imencode(suffix, picture(24, 32, dtype=dtype))[
+        1
+    ].tobytes()
+    for suffix, dtype in (
+        ('.png', np.uint8),
+        ('.png', np.uint16),
+        ('.jpg', np.uint8),
+        ('.tiff', np.uint16),
+        ('.bmp', np.uint8),
+        ('.pgm', np.uint16),
+    )
+}
+
+
+@settings(max_examples=800, deadline=None)
+@given(
+    kind=st.sampled_from(sorted(FILES)),
+    # Headers are short: half of the changes go there.
+    changes=st.lists(
+        st.tuples(st.one_of(st.floats(0, 0.1), st.floats(0, 1)), st.integers(0, 255)), max_size=6
+    ),
+    cut=st.one_of(st.just(1.0), st.floats(0, 1)),
+    mend=st.booleans(),
+)
+def test_any_changed_file_is_a_picture_or_a_frame_error(kind, changes, cut, mend):
+    data = bytearray(FILES[kind])
+    for where, value in changes:
+        data[int(where * (len(data) - 1))] = value
+    if mend and '.png' in kind:
+        data[29:33] = zlib.crc32(data[12:29]).to_bytes(4, 'big')
+    data = data[: round(cut * len(data))]
+    counts = read(CompressedImage(format=kind, data=array('B', data)), most=MOST)
+    if not changes and cut == 1:
+        assert counts is not None
 
 
 def test_detections(header):

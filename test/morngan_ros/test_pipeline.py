@@ -75,7 +75,7 @@ def test_bad_frame_leaves_the_pipeline_alive(pipeline: Pipeline) -> None:
     with pytest.raises(FrameError):
         pipeline(np.zeros((0, 64), np.uint8), 0.0)
     with pytest.raises(FrameError):
-        pipeline(np.zeros((64, 64), np.float32), 0.0)
+        pipeline(np.zeros((64, 64), np.float64), 0.0)
     assert pipeline(np.zeros((64, 64), np.uint8), 0.1).color.shape == (64, 64, 3)
 
 
