@@ -7,9 +7,8 @@ it lets frames pass by.
 
 from collections.abc import Callable
 from collections.abc import Sequence
-from concurrent.futures import Future as Loading
-from concurrent.futures import ThreadPoolExecutor
 from concurrent.futures import wait
+from dataclasses import replace
 import os
 import signal
 import sys
@@ -30,7 +29,6 @@ from rclpy.lifecycle import LifecycleState
 from rclpy.lifecycle import TransitionCallbackReturn
 from rclpy.parameter import Parameter
 from rclpy.qos_overriding_options import QoSOverridingOptions
-from rclpy.task import Future
 from sensor_msgs.msg import CameraInfo
 from sensor_msgs.msg import CompressedImage
 from sensor_msgs.msg import Image
@@ -38,17 +36,25 @@ from std_srvs.srv import SetBool
 from std_srvs.srv import Trigger
 
 from morngan_ros import diagnostics
+from morngan_ros import resources
+from morngan_ros.errors import DeviceError
 from morngan_ros.errors import MornganError
 from morngan_ros.health import Health
+from morngan_ros.intake import Intake
+from morngan_ros.loader import Loader
 from morngan_ros.outputs import Outputs
 from morngan_ros.parameters import Settings
 from morngan_ros.parameters import Takes
 from morngan_ros.parameters import takes
 from morngan_ros.pipeline import Pipeline
+from morngan_ros.qos_events import QosWatch
+from morngan_ros.ros_logging import speak_through
 from morngan_ros.worker import Worker
 
 # Seconds that a frame under work may take to finish at the end.
 _PATIENCE = 1.0
+# Seconds between two reports on /diagnostics.
+_REPORT_EVERY = 1.0
 
 
 class ColorizeNode(LifecycleNode):
@@ -63,21 +69,29 @@ class ColorizeNode(LifecycleNode):
         super().__init__('colorizer', **kwargs)
         self._settings = Settings.declare(self)
         self._state = 'unconfigured'
-        self._enabled = True
         self._problem = ''
+        self._lost_device = ''
+        self._device_error: DeviceError | None = None
         self._last_input: float | None = None
         self._next_due = 0.0
-        self._loader = ThreadPoolExecutor(1, 'loader')
-        self._loading: Loading[Pipeline] | None = None
+        self._loader = Loader()
         self._health = Health()
-        self._outputs = Outputs(self, self._settings.output_qos())
-        self._tune_outputs()
-        self._worker = Worker(self._outputs, self._health, self.get_logger())
+        self._qos = QosWatch(self.get_logger())
+        self._intake = Intake(self._health, self._settings.max_pixels)
+        self._outputs = Outputs(self, self._settings.output_qos(), self._qos)
+        self._tune_ends()
+        self._worker = Worker(
+            self._intake,
+            self._outputs,
+            self._health,
+            self.get_logger(),
+            self._on_device_failure,
+        )
         self._open_inputs()
         self._diagnostics = self.create_publisher(DiagnosticArray, '/diagnostics', 10)
         # Diagnostics go on when a simulated clock stands still or jumps.
         steady = Clock(clock_type=ClockType.STEADY_TIME)
-        self.create_timer(1.0, self._publish_diagnostics, clock=steady)
+        self.create_timer(_REPORT_EVERY, self._publish_diagnostics, clock=steady)
         self.add_on_set_parameters_callback(self._on_parameters)
 
     def _open_inputs(self) -> None:
@@ -96,7 +110,14 @@ class ColorizeNode(LifecycleNode):
     def _subscribe(self, kind: type, topic: str, callback: Callable[[Any], None]) -> None:
         overrides = QoSOverridingOptions.with_default_policies()
         qos = self._settings.input_qos()
-        self.create_subscription(kind, topic, callback, qos, qos_overriding_options=overrides)
+        self.create_subscription(
+            kind,
+            topic,
+            callback,
+            qos,
+            event_callbacks=self._qos.subscription(topic),
+            qos_overriding_options=overrides,
+        )
 
     # Lifecycle
 
@@ -109,28 +130,47 @@ class ColorizeNode(LifecycleNode):
 
     def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Load the models and run them once; without them the node stays unconfigured."""
-        loading = self._load()
+        self._enter('configuring')
+        loading = self._loader.start(self._settings)
         # In a thread of its own and with an eye on the context, so that a signal ends the wait.
+        # Building an engine takes minutes: diagnostics go on meanwhile.
+        next_report = perf_counter() + _REPORT_EVERY
         while not wait([loading], timeout=0.1).done:
             if not self.context.ok():
                 return TransitionCallbackReturn.FAILURE
+            if perf_counter() > next_report:
+                next_report += _REPORT_EVERY
+                self._publish_diagnostics()
         try:
             self._adopt(loading.result())
         except Exception as error:
             self._problem = _reason(error)
             self.get_logger().error(f'not configured: {self._problem}')
+            self._enter('unconfigured')
             return TransitionCallbackReturn.FAILURE
         self._enter('inactive')
         return TransitionCallbackReturn.SUCCESS
 
     def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
-        """Let frames in."""
+        """Let frames in; not without models, which a failed device may have taken."""
+        if self._worker.pipeline is None and not self._loader.busy:
+            self.get_logger().error('not activated: there are no models, clean up and configure')
+            return TransitionCallbackReturn.FAILURE
         self._enter('active')
         return TransitionCallbackReturn.SUCCESS
 
     def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Let frames pass by; the models stay in memory."""
         self._enter('inactive')
+        if self._device_error is not None:
+            return TransitionCallbackReturn.ERROR
+        return TransitionCallbackReturn.SUCCESS
+
+    def on_error(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Free what failed; the node can be configured again."""
+        self._device_error = None
+        self._enter('unconfigured')
+        self._worker.pipeline = None
         return TransitionCallbackReturn.SUCCESS
 
     def on_cleanup(self, state: LifecycleState) -> TransitionCallbackReturn:
@@ -147,28 +187,30 @@ class ColorizeNode(LifecycleNode):
 
     def _enter(self, state: str) -> None:
         self._state = state
-        self._worker.open = state == 'active' and self._enabled
+        self._worker.open = state == 'active' and self._settings.enabled
 
     def _is_configured(self) -> bool:
         return self._state in ('inactive', 'active')
 
     def stop(self) -> bool:
         """End the threads; False if one is inside a model, where nothing can interrupt it."""
-        self._loader.shutdown(wait=False)
-        loaded = self._loading is None or self._loading.done()
+        loaded = self._loader.stop()
         return self._worker.stop(_PATIENCE) and loaded
 
     # Models
 
-    def _load(self) -> 'Loading[Pipeline]':
-        self._loading = self._loader.submit(self._settings.load)
-        return self._loading
-
     def _adopt(self, pipeline: Pipeline) -> None:
         """Take models for the next frame on."""
-        self._settings.tune_detector(pipeline)  # may have changed while the models were loaded
+        # Parameters may have changed while the models were loaded.
+        self._settings.tune_detector(pipeline)
+        before = self._worker.pipeline
+        if before is None:
+            self._settings.tune_exposure(pipeline)
+        else:
+            pipeline.exposure = before.exposure  # the scene is the same: no flicker
         self._worker.pipeline = pipeline
         self._problem = ''
+        self._lost_device = ''
         generator = pipeline.generator
         self.get_logger().info(
             f'generator {generator.name} runs on {generator.provider} '
@@ -183,10 +225,11 @@ class ColorizeNode(LifecycleNode):
         if not self._is_configured():
             response.message = 'nothing to reload: configure the node first'
             return response
-        if self._loading is not None and not self._loading.done():
+        if self._loader.busy:
             response.message = 'a reload is under way'
             return response
-        loading = await self._until_done(self._load())
+        assert self.executor is not None
+        loading = await self._loader.load(self._settings, self.executor)
         try:
             pipeline = loading.result()
             if not self._is_configured():
@@ -201,17 +244,42 @@ class ColorizeNode(LifecycleNode):
         response.message = f'{pipeline.generator.name} is in use'
         return response
 
-    async def _until_done(self, loading: 'Loading[Pipeline]') -> 'Loading[Pipeline]':
-        done: Future = Future(executor=self.executor)
+    # A device that fails
 
-        def resume(loading: 'Loading[Pipeline]') -> None:
-            done.set_result(loading)
-            if self.executor is not None:
-                self.executor.wake()
+    def _on_device_failure(self, error: DeviceError) -> None:
+        """Hand a failure over from the worker to the executor, which may change states."""
+        if self.executor is not None:
+            self.executor.create_task(self._recover, error)
 
-        loading.add_done_callback(resume)
-        await done
-        return loading
+    async def _recover(self, error: DeviceError) -> None:
+        """Go on with the processor, or fall into the error state: as `allow_fallback` says."""
+        if not self._is_configured():
+            return
+        if not self._settings.allow_fallback:
+            self.get_logger().error(f'{error}; allow_fallback is false: not configured any more')
+            self._fail(error)
+            return
+        self.get_logger().error(f'{error}; loading the models on the processor')
+        # The first provider on the processor; without it `allow_fallback` leads to the next.
+        settings = replace(self._settings, provider='openvino', precision='auto')
+        assert self.executor is not None
+        loading = await self._loader.load(settings, self.executor)
+        if not self._is_configured() or self._worker.pipeline is not None:
+            return  # cleaned up, or reloaded by hand meanwhile
+        try:
+            self._adopt(loading.result())
+        except Exception as second:
+            self.get_logger().error(f'no fallback: {_reason(second)}')
+            self._fail(error)
+            return
+        self._lost_device = str(error)
+
+    def _fail(self, error: DeviceError) -> None:
+        """Go through the error state, from which the node can be configured again."""
+        if self._state == 'active':
+            self._device_error = error
+            self.trigger_deactivate()
+        self._problem = str(error)
 
     # Parameters and enabling
 
@@ -227,23 +295,25 @@ class ColorizeNode(LifecycleNode):
         except (ValueError, MornganError) as error:
             return SetParametersResult(successful=False, reason=str(error))
         self._settings = settings
-        self._tune_outputs()
+        self._tune_ends()
+        self._enter(self._state)
         later = [p.name for p in parameters if takes(p.name) is Takes.RELOAD]
         if later and pipeline is not None:
             self.get_logger().info(f'call ~/reload_model to use the new {", ".join(later)}')
         return SetParametersResult(successful=True)
 
-    def _tune_outputs(self) -> None:
+    def _tune_ends(self) -> None:
+        self._intake.max_pixels = self._settings.max_pixels
+        self._outputs.overlay = self._settings.overlay
         self._outputs.encoding = self._settings.output_encoding
         self._outputs.jpeg_quality = self._settings.jpeg_quality
 
     def _on_set_enabled(
         self, request: SetBool.Request, response: SetBool.Response
     ) -> SetBool.Response:
-        self._enabled = request.data
-        self._enter(self._state)
-        response.success = True
-        response.message = 'passing frames' if self._enabled else 'resting'
+        (result,) = self.set_parameters([Parameter('enabled', value=request.data)])
+        response.success = result.successful
+        response.message = result.reason or ('passing frames' if request.data else 'resting')
         return response
 
     # Messages
@@ -276,10 +346,15 @@ class ColorizeNode(LifecycleNode):
         state = diagnostics.State(
             lifecycle=self._state,
             problem=self._problem,
-            enabled=self._enabled,
-            input_age=None if self._last_input is None else perf_counter() - self._last_input,
+            fallback=self._lost_device or (pipeline.generator.fallback_reason if pipeline else ''),
+            trouble=self._worker.trouble,
+            enabled=self._settings.enabled,
+            busy=_since(self._worker.busy_since),
+            input_age=_since(self._last_input),
             stale_after=self._settings.stale_after,
+            qos_problem=self._qos.problem,
             facts={} if pipeline is None else _facts(pipeline),
+            resources=_resources(),
         )
         message = DiagnosticArray()
         message.header.stamp = self.get_clock().now().to_msg()
@@ -299,6 +374,18 @@ def _facts(pipeline: Pipeline) -> dict[str, str]:
     }
 
 
+def _resources() -> dict[str, str]:
+    return {
+        'memory (MiB)': f'{resources.resident_bytes() / 2**20:.1f}',
+        'threads': str(resources.thread_count()),
+        'open files': str(resources.descriptor_count()),
+    }
+
+
+def _since(moment: float | None) -> float | None:
+    return None if moment is None else perf_counter() - moment
+
+
 def _reason(error: Exception) -> str:
     """Return the message that was written for people, or all there is."""
     return str(error) if isinstance(error, MornganError) else repr(error)
@@ -314,6 +401,7 @@ def main(args: Sequence[str] | None = None) -> int:
     node = None
     try:
         node = ColorizeNode()
+        speak_through(node.get_logger())
         executor = SingleThreadedExecutor()
         executor.add_node(node)
         node.start()

@@ -18,6 +18,7 @@ class Snapshot(TypedDict):
     """The state of health at one moment; plain numbers only."""
 
     counts: dict[str, int]
+    ages: dict[str, float]
     rates: dict[str, float]
     stages: dict[str, dict[str, float]]
 
@@ -35,13 +36,15 @@ class Health:
         self._window = window
         self._lock = Lock()
         self._counts: Counter[str] = Counter()
+        self._last: dict[str, float] = {}
         self._ticks: dict[str, deque[float]] = defaultdict(_samples)
         self._seconds: dict[str, deque[tuple[float, float]]] = defaultdict(_timed_samples)
 
-    def count(self, name: str, by: int = 1) -> None:
-        """Add to the counter of a cause, for instance a kind of bad frame."""
+    def count(self, name: str, by: int = 1, now: float | None = None) -> None:
+        """Add to the counter of a cause, for instance a kind of bad frame, at `now`."""
         with self._lock:
             self._counts[name] += by
+            self._last[name] = _time(now)
 
     def tick(self, name: str, now: float | None = None) -> None:
         """Note that something regular happened at `now`."""
@@ -57,12 +60,15 @@ class Health:
         """Sum up.
 
         Returns:
-            `counts` by name; `rates` in events a second; `stages` with p50, p95, p99 and max in
-            seconds. A rate or stage without an event in the window stays, as 0 or left out.
+            `counts` by name; `ages`, seconds since each counter moved last; `rates` in events a
+            second; `stages` with p50, p95, p99 and max in seconds. A rate or stage without an
+            event in the window stays, as 0 or left out.
         """
-        since = _time(now) - self._window
+        present = _time(now)
+        since = present - self._window
         with self._lock:
             counts = dict(self._counts)
+            ages = {name: present - last for name, last in self._last.items()}
             ticks = {name: [t for t in times if t > since] for name, times in self._ticks.items()}
             seconds = {
                 stage: [s for t, s in samples if t > since]
@@ -70,6 +76,7 @@ class Health:
             }
         return {
             'counts': counts,
+            'ages': ages,
             'rates': {name: _rate(times) for name, times in ticks.items()},
             'stages': {stage: _summary(values) for stage, values in seconds.items() if values},
         }

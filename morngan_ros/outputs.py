@@ -1,7 +1,7 @@
 """The topics on which results leave the node: each costs nothing while nobody watches it."""
 
 from collections.abc import Collection
-import os
+from typing import Any
 
 import rclpy
 from rclpy.node import Node
@@ -16,14 +16,13 @@ from vision_msgs.msg import Detection2DArray
 
 from morngan_ros import overlay
 from morngan_ros.fastdds import profile_variable
+from morngan_ros.fastdds import segment_bytes
 from morngan_ros.messages import scale_camera_info
 from morngan_ros.messages import to_color_image
 from morngan_ros.messages import to_compressed
 from morngan_ros.messages import to_detections
 from morngan_ros.pipeline import Result
-
-# Fast DDS gives shared memory of this many bytes unless a profile says otherwise.
-_SMALL_SHARED_MEMORY = 512 * 1024
+from morngan_ros.qos_events import QosWatch
 
 
 class Outputs:
@@ -32,19 +31,28 @@ class Outputs:
     Attributes:
         encoding: 'rgb8' or 'bgr8', of the colour image and the overlay.
         jpeg_quality: 1 to 100.
+        overlay: Whether the overlay is drawn where it is watched.
         camera_info: Calibration of the camera; None until one is known.
     """
 
-    def __init__(self, node: Node, qos: QoSProfile) -> None:
+    def __init__(self, node: Node, qos: QoSProfile, watch: QosWatch) -> None:
         self.encoding = 'rgb8'
         self.jpeg_quality = 90
+        self.overlay = True
         self.camera_info: CameraInfo | None = None
         self._logger = node.get_logger()
-        self._profile_advised = profile_variable() in os.environ
+        self._segment = segment_bytes()
+        self._advised = False
 
         def publisher(kind: type, topic: str) -> Publisher:
             overrides = QoSOverridingOptions.with_default_policies()
-            return node.create_publisher(kind, topic, qos, qos_overriding_options=overrides)
+            return node.create_publisher(
+                kind,
+                topic,
+                qos,
+                event_callbacks=watch.publisher(topic),
+                qos_overriding_options=overrides,
+            )
 
         self._color = publisher(Image, 'image_color')
         # The name follows a remap of image_color, as with image_transport in C++.
@@ -61,7 +69,9 @@ class Outputs:
             detecting: Whether there is a detector; without one, detections are not published,
                 for an empty array says that nobody is there.
         """
-        publishers = [self._color, self._jpeg, self._info, self._overlay]
+        publishers = [self._color, self._jpeg, self._info]
+        if self.overlay:
+            publishers.append(self._overlay)
         if detecting:
             publishers.append(self._detections)
         return [p for p in publishers if p.get_subscription_count() > 0]
@@ -70,32 +80,37 @@ class Outputs:
         """Tell whether somebody watches what the detector finds."""
         return self._detections in watched or self._overlay in watched
 
-    def publish(self, watched: Collection[Publisher], result: Result, header: Header) -> None:
-        """Publish a result where it is watched; the header is that of the thermal image."""
+    def pack(
+        self, watched: Collection[Publisher], result: Result, header: Header
+    ) -> list[tuple[Publisher, Any]]:
+        """Make the messages that are watched; the header is that of the thermal image."""
         color = result.color
+        packed: list[tuple[Publisher, Any]] = []
         if self._color in watched:
             self._advise_profile(color.nbytes)
-            self._color.publish(to_color_image(color, header, self.encoding))
+            packed.append((self._color, to_color_image(color, header, self.encoding)))
         if self._info in watched and self.camera_info is not None:
             info = scale_camera_info(self.camera_info, color.shape[1], color.shape[0])
             info.header = header
-            self._info.publish(info)
+            packed.append((self._info, info))
         if self._detections in watched:
-            self._detections.publish(to_detections(result.detections, header))
+            packed.append((self._detections, to_detections(result.detections, header)))
         if self._overlay in watched:
             drawn = overlay.draw(color, result.detections)
-            self._overlay.publish(to_color_image(drawn, header, self.encoding))
+            packed.append((self._overlay, to_color_image(drawn, header, self.encoding)))
         if self._jpeg in watched:
-            self._jpeg.publish(to_compressed(color, header, self.jpeg_quality))
+            packed.append((self._jpeg, to_compressed(color, header, self.jpeg_quality)))
+        return packed
 
     def _advise_profile(self, size: int) -> None:
         """Warn once when frames will get lost on their way."""
-        if self._profile_advised or size <= _SMALL_SHARED_MEMORY:
+        if self._advised or size <= self._segment:
             return
-        self._profile_advised = True
+        self._advised = True
         if 'fastrtps' in rclpy.get_rmw_implementation_identifier():
             self._logger.warning(
-                f'frames of {size} bytes do not fit into the shared memory of Fast DDS, '
-                'best-effort subscribers will lose most of them: start this node with '
-                f'{profile_variable()} set to config/fastdds.xml of morngan_ros'
+                f'frames of {size} bytes do not fit into the shared memory of Fast DDS '
+                f'({self._segment} bytes), best-effort subscribers will lose most of them: start '
+                f'this node with {profile_variable()} set to config/fastdds.xml of morngan_ros, '
+                'or raise segment_size in a profile of your own'
             )

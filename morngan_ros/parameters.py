@@ -7,6 +7,7 @@ from dataclasses import field
 from dataclasses import fields
 from dataclasses import replace
 from enum import Enum
+import math
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from rclpy.qos import ReliabilityPolicy
 
 from morngan_ros.engine import PROVIDERS
 from morngan_ros.exposure import Exposure
+from morngan_ros.exposure import MODES
 from morngan_ros.models import default_model
 from morngan_ros.pipeline import Pipeline
 
@@ -64,6 +66,11 @@ class Settings:
     precision: str = _parameter(
         'auto', 'Arithmetic of the models: auto, fp32, or what the provider has.', Takes.RELOAD
     )
+    allow_fallback: bool = _parameter(
+        True,
+        'Go on with the next provider when one cannot be loaded or fails while it runs.',
+        Takes.RELOAD,
+    )
     threads: int = _parameter(
         0, 'Processor threads for the models; 0: all cores.', Takes.RELOAD, between=(0, 256)
     )
@@ -77,11 +84,14 @@ class Settings:
     detector_tiles: bool = _parameter(
         False, 'Detect in overlapping tiles: slower, finds smaller objects.'
     )
+    exposure_mode: str = _parameter(
+        'percentile', 'How 16-bit and float counts become 8 bits.', among=MODES
+    )
     exposure_low: float = _parameter(
-        1.0, 'Percentile of 16-bit counts that becomes black.', between=(0.0, 100.0)
+        1.0, 'Percentile of the counts that becomes black.', between=(0.0, 100.0)
     )
     exposure_high: float = _parameter(
-        99.0, 'Percentile of 16-bit counts that becomes white.', between=(0.0, 100.0)
+        99.0, 'Percentile of the counts that becomes white.', between=(0.0, 100.0)
     )
     exposure_time_constant: float = _parameter(
         1.0, 'Seconds (of the header stamps) in which it adapts.', between=(0.0, 3600.0)
@@ -89,10 +99,26 @@ class Settings:
     exposure_reset_after: float = _parameter(
         2.0, 'Gap in seconds after which it starts anew.', between=(0.01, 3600.0)
     )
+    exposure_range_low: float = _parameter(
+        0.0, 'Counts that become black, in the mode fixed_range.'
+    )
+    exposure_range_high: float = _parameter(
+        16383.0, 'Counts that become white, in the mode fixed_range.'
+    )
+    exposure_clahe_clip: float = _parameter(
+        2.0, 'Limit of the contrast in the mode clahe.', between=(0.1, 40.0)
+    )
     output_encoding: str = _parameter(
         'rgb8', 'Encoding of image_color and image_overlay.', among=('rgb8', 'bgr8')
     )
     jpeg_quality: int = _parameter(90, 'Quality of image_color/compressed.', between=(1, 100))
+    overlay: bool = _parameter(True, 'Draw image_overlay where somebody watches it.')
+    enabled: bool = _parameter(True, 'Pass frames; ~/set_enabled sets it too.')
+    max_pixels: int = _parameter(
+        4_194_304,
+        'Frames with more pixels are refused, before they take the memory.',
+        between=(4096, 67_108_864),
+    )
     max_rate: float = _parameter(
         0.0, 'Frames per second at most; 0: all that the models manage.', between=(0.0, 1000.0)
     )
@@ -166,6 +192,13 @@ class Settings:
                 f'exposure_low ({self.exposure_low:g}) must be less than '
                 f'exposure_high ({self.exposure_high:g}); set both in one call'
             )
+        if not self.exposure_range_low < self.exposure_range_high:
+            raise ValueError(
+                f'exposure_range_low ({self.exposure_range_low:g}) must be less than '
+                f'exposure_range_high ({self.exposure_range_high:g}); set both in one call'
+            )
+        if not all(math.isfinite(v) for v in (self.exposure_range_low, self.exposure_range_high)):
+            raise ValueError('exposure_range_low and exposure_range_high must be finite')
         for name in ('model_input_range', 'model_output_range'):
             if len(getattr(self, name)) != 2:
                 raise ValueError(f'{name} must be two numbers: [low, high]')
@@ -184,6 +217,7 @@ class Settings:
             detector=self.detector or None,
             provider=self.provider,
             precision=self.precision,
+            allow_fallback=self.allow_fallback,
             threads=self.threads,
             input_range=(self.model_input_range[0], self.model_input_range[1]),
             output_range=(self.model_output_range[0], self.model_output_range[1]),
@@ -208,10 +242,14 @@ class Settings:
     def tune_exposure(self, pipeline: Pipeline) -> None:
         """Start a new exposure; it sets its window by the next frame."""
         pipeline.exposure = Exposure(
+            mode=self.exposure_mode,
             low=self.exposure_low,
             high=self.exposure_high,
             time_constant=self.exposure_time_constant,
             reset_after=self.exposure_reset_after,
+            range_low=self.exposure_range_low,
+            range_high=self.exposure_range_high,
+            clahe_clip=self.exposure_clahe_clip,
         )
 
     def input_qos(self) -> QoSProfile:

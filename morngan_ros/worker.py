@@ -1,5 +1,6 @@
 """The thread that turns the newest frame into results, apart from the thread that receives."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from threading import Thread
 from time import perf_counter
@@ -8,11 +9,11 @@ from rclpy.impl.rcutils_logger import RcutilsLogger
 from sensor_msgs.msg import CompressedImage
 from sensor_msgs.msg import Image
 
+from morngan_ros.errors import DeviceError
 from morngan_ros.errors import FrameError
 from morngan_ros.health import Health
+from morngan_ros.intake import Intake
 from morngan_ros.mailbox import Mailbox
-from morngan_ros.messages import compressed_to_thermal
-from morngan_ros.messages import to_thermal
 from morngan_ros.outputs import Outputs
 from morngan_ros.pipeline import Pipeline
 
@@ -34,15 +35,37 @@ class Worker:
     Attributes:
         pipeline: What processes frames; may be replaced between two of them at any time.
         open: Whether results are published; when it closes, a frame under work comes to nothing.
+        busy_since: When the frame under work was begun, in seconds of `perf_counter`; None at rest.
+        trouble: What the last frame failed of that should not have; empty after one that worked.
     """
 
-    def __init__(self, outputs: Outputs, health: Health, logger: RcutilsLogger) -> None:
-        """Start the thread, closed and without a pipeline."""
+    def __init__(
+        self,
+        intake: Intake,
+        outputs: Outputs,
+        health: Health,
+        logger: RcutilsLogger,
+        on_device_failure: Callable[[DeviceError], None],
+    ) -> None:
+        """Start the thread, closed and without a pipeline.
+
+        Args:
+            intake: Reads messages.
+            outputs: Where results go.
+            health: Counts and times.
+            logger: Of the node.
+            on_device_failure: Called in the thread when the device of a model fails; the pipeline
+                has been given up then.
+        """
         self.pipeline: Pipeline | None = None
         self.open = False
+        self.busy_since: float | None = None
+        self.trouble = ''
+        self._intake = intake
         self._outputs = outputs
         self._health = health
         self._logger = logger
+        self._on_device_failure = on_device_failure
         self._mailbox: Mailbox[_Frame] = Mailbox()
         self._thread = Thread(target=self._run, name='worker', daemon=True)
         self._thread.start()
@@ -62,18 +85,37 @@ class Worker:
     def _run(self) -> None:
         """Process frames until the mailbox closes; whatever one holds, go on with the next."""
         while (frame := self._mailbox.get()) is not None:
-            if self.pipeline is None or not self.open:
+            pipeline = self.pipeline
+            if pipeline is None or not self.open:
+                self._health.count('resting')
                 continue
+            self.busy_since = perf_counter()
             try:
-                self._process(frame, self.pipeline)
+                self._process(frame, pipeline)
+                self.trouble = ''
             except FrameError as error:
                 self._health.count('bad')
+                self._health.count(f'bad: {error.cause}')
                 self._logger.warning(f'bad frame: {error}', throttle_duration_sec=_QUIET)
+            except DeviceError as error:
+                self._give_up(pipeline, error)
             except Exception as error:
                 # Publishing fails once the context is shut down; that is no trouble.
                 if self.open:
-                    self._health.count('failed')
-                    self._logger.error(f'no colour: {error!r}', throttle_duration_sec=_QUIET)
+                    self._fail(error)
+            self.busy_since = None
+
+    def _fail(self, error: Exception) -> None:
+        self.trouble = repr(error)
+        self._health.count('failed')
+        self._logger.error(f'no colour: {error!r}', throttle_duration_sec=_QUIET)
+
+    def _give_up(self, pipeline: Pipeline, error: DeviceError) -> None:
+        """Leave a device that failed, for it gives nothing more, unless it was replaced already."""
+        self._fail(error)
+        if self.pipeline is pipeline:
+            self.pipeline = None
+            self._on_device_failure(error)
 
     def _process(self, frame: _Frame, pipeline: Pipeline) -> None:
         watched = self._outputs.watched(detecting=pipeline.detector is not None)
@@ -81,36 +123,31 @@ class Worker:
             self._health.count('unwatched')
             return
         times = [frame.came, perf_counter()]
-        header = frame.message.header
-        if isinstance(frame.message, CompressedImage):
-            counts = compressed_to_thermal(frame.message)
-        else:
-            counts = to_thermal(frame.message)
+        counts = self._intake(frame.message)
         times.append(perf_counter())
-        detect = self._outputs.need_detections(watched)
-        result = pipeline(counts, self._seconds(frame), detect=detect)
+        stamp = self._intake.seconds(frame.message, frame.came)
+        seen = pipeline.exposure.counts.copy()
+        result = pipeline(counts, stamp, detect=self._outputs.need_detections(watched))
+        for cause, by in (pipeline.exposure.counts - seen).items():
+            self._health.count(f'exposure: {cause}', by)
+        times.append(perf_counter())
+        packed = self._outputs.pack(watched, result, frame.message.header)
+        times.append(perf_counter())
         if not self.open:
             return
-        times.append(perf_counter())
-        self._outputs.publish(watched, result, header)
+        for publisher, message in packed:
+            publisher.publish(message)
         times.append(perf_counter())
         self._note(times, result.seconds)
 
-    def _seconds(self, frame: _Frame) -> float:
-        """Return the stamp in seconds; for an empty one the arrival, so that exposure goes on."""
-        stamp = frame.message.header.stamp
-        if stamp.sec == 0 and stamp.nanosec == 0:
-            self._health.count('without stamp')
-            return frame.came
-        return float(stamp.sec + stamp.nanosec * 1e-9)
-
     def _note(self, times: list[float], stages: dict[str, float]) -> None:
-        came, started, decoded, computed, published = times
+        came, started, decoded, computed, packed, published = times
         self._health.count('published')
         self._health.tick('output')
         self._health.observe('wait', started - came)
         self._health.observe('decode', decoded - started)
         for stage, seconds in stages.items():
             self._health.observe(stage, seconds)
-        self._health.observe('publish', published - computed)
+        self._health.observe('pack', packed - computed)
+        self._health.observe('publish', published - packed)
         self._health.observe('total', published - came)

@@ -55,6 +55,7 @@ class NodeProcess:
         namespace: Where its topics are, such as '/front'.
         parameters: Values by name, in YAML.
         environment: Changes to the variables; None removes one.
+        module: What to run; it must start the node.
     """
 
     def __init__(
@@ -63,8 +64,9 @@ class NodeProcess:
         namespace: str,
         parameters: Mapping[str, Any],
         environment: Mapping[str, str | None],
+        module: str = 'morngan_ros.colorize_node',
     ) -> None:
-        command = [sys.executable, '-m', 'morngan_ros.colorize_node', '--ros-args']
+        command = [sys.executable, '-m', module, '--ros-args']
         command += ['-r', f'__ns:={namespace}']
         for name, value in parameters.items():
             command += ['-p', f'{name}:={value}']
@@ -237,10 +239,12 @@ def colorizer(
     folder: Path,
     namespace: str,
     environment: Mapping[str, str | None] | None = None,
+    module: str = 'morngan_ros.colorize_node',
     **parameters: Any,
 ) -> Iterator[NodeProcess]:
     """Run a node while the block lasts."""
-    process = NodeProcess(folder / 'node.log', namespace, parameters, environment or {})
+    log = folder / 'node.log'
+    process = NodeProcess(log, namespace, parameters, environment or {}, module)
     try:
         yield process
     finally:

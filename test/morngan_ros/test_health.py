@@ -91,3 +91,10 @@ def test_threads_lose_nothing() -> None:
 def test_window_must_be_positive() -> None:
     with pytest.raises(ValueError, match='must be positive'):
         Health(window=0.0)
+
+
+def test_age_of_a_counter_is_that_of_its_last_move() -> None:
+    health = Health()
+    health.count('bad', now=3.0)
+    health.count('bad', now=5.0)
+    assert health.snapshot(7.5)['ages'] == {'bad': 2.5}

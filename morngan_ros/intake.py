@@ -1,0 +1,96 @@
+"""Read a camera's messages as frames: refuse what must not become a picture, count what is odd."""
+
+import numpy as np
+from sensor_msgs.msg import CompressedImage
+from sensor_msgs.msg import Image
+
+from morngan_ros.errors import FrameError
+from morngan_ros.health import Health
+from morngan_ros.messages import compressed_to_thermal
+from morngan_ros.messages import to_thermal
+
+# The generators pad by reflection at a quarter of the size: less than this they cannot take.
+MIN_SIDE = 16
+
+
+class Intake:
+    """Read messages as thermal counts, refuse what must not become a picture, count what is odd.
+
+    Counters: 'without stamp', 'stamp jumped back', 'size changed', 'encoding changed'.
+
+    Attributes:
+        max_pixels: Frames with more are refused: a broken header must not take all the memory.
+    """
+
+    def __init__(self, health: Health, max_pixels: int) -> None:
+        self.max_pixels = max_pixels
+        self._health = health
+        self._last: Image | CompressedImage | None = None
+        self._kind: tuple[tuple[int, ...], np.dtype] | None = None
+
+    def __call__(self, message: Image | CompressedImage) -> np.ndarray:
+        """Read a message.
+
+        Returns:
+            uint8, uint16 or float32 [H, W]; a view of the message where it can be.
+
+        Raises:
+            FrameError: It cannot be read, has too many or too few pixels, or is the last message
+                once more.
+        """
+        if isinstance(message, Image):
+            self._check_size(message.height, message.width)
+            counts = to_thermal(message)
+        else:
+            counts = compressed_to_thermal(message, self.max_pixels)
+            self._check_size(*counts.shape)
+        self._refuse_repetition(message)
+        self._note_changes(counts)
+        return counts
+
+    def seconds(self, message: Image | CompressedImage, came: float) -> float:
+        """Return the stamp in seconds; for an empty one the arrival, so that exposure goes on."""
+        stamp = message.header.stamp
+        if stamp.sec == 0 and stamp.nanosec == 0:
+            self._health.count('without stamp')
+            return came
+        return float(stamp.sec + stamp.nanosec * 1e-9)
+
+    def _check_size(self, height: int, width: int) -> None:
+        if height * width > self.max_pixels:
+            raise FrameError(
+                f'frame claims {width}x{height} pixels, more than the parameter max_pixels '
+                f'({self.max_pixels}) allows',
+                'too large',
+            )
+        if min(height, width) < MIN_SIDE:
+            raise FrameError(
+                f'frame has {width}x{height} pixels, a generator needs {MIN_SIDE} on each side',
+                'empty',
+            )
+
+    def _refuse_repetition(self, message: Image | CompressedImage) -> None:
+        """Refuse the last message once more: what it shows was published already.
+
+        Equal stamps alone prove nothing, drivers stamp to the second; empty ones even less.
+        """
+        last, self._last = self._last, message
+        if last is None or type(last) is not type(message):
+            return
+        stamp, before = message.header.stamp, last.header.stamp
+        if (stamp.sec, stamp.nanosec) < (before.sec, before.nanosec):
+            self._health.count('stamp jumped back')
+        if stamp != before or (stamp.sec == 0 and stamp.nanosec == 0):
+            return
+        ours, theirs = (np.frombuffer(m.data, np.uint8) for m in (message, last))
+        if np.array_equal(ours, theirs):
+            raise FrameError('the last message came once more, stamp and all', 'duplicate')
+
+    def _note_changes(self, counts: np.ndarray) -> None:
+        before, self._kind = self._kind, (counts.shape, counts.dtype)
+        if before is None:
+            return
+        if before[0] != counts.shape:
+            self._health.count('size changed')
+        if before[1] != counts.dtype:
+            self._health.count('encoding changed')

@@ -1,0 +1,46 @@
+"""Load models in a thread of their own, so that frames and messages go on meanwhile."""
+
+from concurrent.futures import Future as Loading
+from concurrent.futures import ThreadPoolExecutor
+
+from rclpy.executors import Executor
+from rclpy.task import Future
+
+from morngan_ros.parameters import Settings
+from morngan_ros.pipeline import Pipeline
+
+
+class Loader:
+    """One thread that loads one set of models at a time."""
+
+    def __init__(self) -> None:
+        self._pool = ThreadPoolExecutor(1, 'loader')
+        self._loading: Loading[Pipeline] | None = None
+
+    @property
+    def busy(self) -> bool:
+        """Whether models are being loaded."""
+        return self._loading is not None and not self._loading.done()
+
+    def start(self, settings: Settings) -> 'Loading[Pipeline]':
+        """Begin to load; the result is a pipeline, or raises what went wrong."""
+        self._loading = self._pool.submit(settings.load)
+        return self._loading
+
+    async def load(self, settings: Settings, executor: Executor) -> 'Loading[Pipeline]':
+        """Load, while the executor turns to other callbacks; returns what is done."""
+        done: Future = Future(executor=executor)
+
+        def resume(loading: 'Loading[Pipeline]') -> None:
+            done.set_result(loading)
+            executor.wake()
+
+        loading = self.start(settings)
+        loading.add_done_callback(resume)
+        await done
+        return loading
+
+    def stop(self) -> bool:
+        """Take no more; False if models are being loaded, which nothing can interrupt."""
+        self._pool.shutdown(wait=False)
+        return not self.busy

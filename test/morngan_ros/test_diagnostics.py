@@ -1,0 +1,116 @@
+"""What the node says of itself in which situation."""
+
+from typing import Any
+
+import pytest
+
+pytest.importorskip('rclpy', reason='needs ROS 2')
+
+from diagnostic_msgs.msg import DiagnosticStatus
+
+from morngan_ros.diagnostics import State
+from morngan_ros.diagnostics import statuses
+from morngan_ros.health import Health
+
+OK, WARN, ERROR = DiagnosticStatus.OK, DiagnosticStatus.WARN, DiagnosticStatus.ERROR
+
+
+def state(**changes: Any) -> State:
+    """A node that works as it should, with changes."""
+    values: dict[str, Any] = {
+        'lifecycle': 'active',
+        'problem': '',
+        'fallback': '',
+        'trouble': '',
+        'enabled': True,
+        'busy': None,
+        'input_age': 0.1,
+        'stale_after': 2.0,
+        'qos_problem': '',
+        'facts': {'provider': 'cpu'},
+        'resources': {'memory (MiB)': '100.0'},
+    }
+    return State(**values | changes)
+
+
+def say(health: Health | None = None, **changes: Any) -> dict[str, DiagnosticStatus]:
+    made = statuses('front/colorizer', state(**changes), (health or Health()).snapshot(100.0))
+    return {status.name.removeprefix('front/colorizer: '): status for status in made}
+
+
+def values(status: DiagnosticStatus) -> dict[str, str]:
+    return {entry.key: entry.value for entry in status.values}
+
+
+def counted(*names: str, at: float = 99.0) -> Health:
+    health = Health()
+    for name in names:
+        health.count(name, now=at)
+    return health
+
+
+@pytest.mark.parametrize(
+    ('changes', 'level', 'words'),
+    [
+        ({}, OK, 'colorizing'),
+        ({'problem': 'model.onnx is missing', 'lifecycle': 'unconfigured'}, ERROR, 'is missing'),
+        ({'lifecycle': 'configuring'}, WARN, 'configuring'),
+        ({'enabled': False}, OK, 'set_enabled'),
+        ({'fallback': 'tensorrt: no driver'}, WARN, 'tensorrt: no driver'),
+        ({'busy': 2.5}, ERROR, 'at one frame for 2.5 s'),
+        ({'busy': 1.5}, OK, 'colorizing'),
+    ],
+)
+def test_work(changes: dict[str, Any], level: bytes, words: str) -> None:
+    work = say(**changes)['colorize']
+    assert work.level == level
+    assert words in work.message
+
+
+def test_failing_frames_are_an_error_while_they_fail() -> None:
+    assert say(counted('failed'), trouble='boom')['colorize'].level == ERROR
+    assert say(counted('failed', at=80.0), trouble='boom')['colorize'].level == OK
+    assert say(counted('failed'))['colorize'].level == OK  # the last frame worked
+
+
+@pytest.mark.parametrize(
+    ('changes', 'words'),
+    [
+        ({'input_age': None}, 'no frame has come yet'),
+        ({'input_age': None, 'qos_problem': 'set input_reliability'}, 'set input_reliability'),
+        ({'input_age': 2.5}, 'stale'),
+    ],
+)
+def test_input_that_does_not_come(changes: dict[str, Any], words: str) -> None:
+    status = say(**changes)['input']
+    assert status.level == WARN
+    assert words in status.message
+
+
+@pytest.mark.parametrize(
+    ('name', 'words'),
+    [
+        ('bad: encoding', 'bad frames: encoding'),
+        ('without stamp', 'without stamps'),
+        ('exposure: frozen', 'shutter'),
+        ('exposure: flat', 'shutter'),
+    ],
+)
+def test_what_spoils_frames_is_said_while_it_is_recent(name: str, words: str) -> None:
+    recent = say(counted(name))['input']
+    assert recent.level == WARN
+    assert words in recent.message
+    assert values(recent)[name] == '1'
+    old = say(counted(name, at=80.0))['input']
+    assert (old.level, old.message) == (OK, 'frames come')
+    assert values(old)[name] == '1'
+
+
+def test_figures_stand_where_they_belong() -> None:
+    health = counted('published', 'dropped')
+    health.observe('generator', 0.012, now=99.0)
+    said = say(health)
+    work = values(said['colorize'])
+    assert (work['provider'], work['published'], work['dropped']) == ('cpu', '1', '1')
+    assert work['generator p99 (ms)'] == '12.00'
+    assert values(said['resources']) == {'memory (MiB)': '100.0'}

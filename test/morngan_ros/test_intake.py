@@ -1,0 +1,97 @@
+"""What becomes a frame, and what is counted on the way."""
+
+import cv2
+import numpy as np
+import pytest
+
+pytest.importorskip('rclpy', reason='needs ROS 2')
+
+from sensor_msgs.msg import CompressedImage
+from sensor_msgs.msg import Image
+from std_msgs.msg import Header
+
+from morngan_ros.errors import FrameError
+from morngan_ros.health import Health
+from morngan_ros.intake import Intake
+from morngan_ros.messages import to_image
+
+
+@pytest.fixture
+def health() -> Health:
+    return Health()
+
+
+@pytest.fixture
+def intake(health: Health) -> Intake:
+    return Intake(health, max_pixels=64 * 64)
+
+
+def frame(second: int, *, side: int = 32, value: int = 7, dtype: type = np.uint8) -> Image:
+    header = Header()
+    header.stamp.sec = second
+    encoding = 'mono8' if dtype is np.uint8 else 'mono16'
+    return to_image(np.full((side, side), value, dtype), header, encoding)
+
+
+def counts(health: Health) -> dict[str, int]:
+    return health.snapshot()['counts']
+
+
+def test_a_frame_is_read_as_it_is(intake: Intake, health: Health) -> None:
+    np.testing.assert_array_equal(intake(frame(1)), np.full((32, 32), 7, np.uint8))
+    assert counts(health) == {}
+
+
+@pytest.mark.parametrize(('side', 'cause'), [(65, 'too large'), (15, 'empty')])
+def test_sizes_that_no_generator_should_see(intake: Intake, side: int, cause: str) -> None:
+    with pytest.raises(FrameError) as caught:
+        intake(frame(1, side=side))
+    assert caught.value.cause == cause
+
+
+def test_the_limit_holds_for_compressed_frames_too(intake: Intake) -> None:
+    data = cv2.imencode('.png', np.zeros((65, 65), np.uint8))[1].tobytes()
+    with pytest.raises(FrameError) as caught:
+        intake(CompressedImage(format='png', data=data))
+    assert caught.value.cause == 'too large'
+    intake.max_pixels = 65 * 65
+    assert intake(CompressedImage(format='png', data=data)).shape == (65, 65)
+
+
+def test_the_same_message_again_is_refused(intake: Intake) -> None:
+    intake(frame(1))
+    with pytest.raises(FrameError) as caught:
+        intake(frame(1))
+    assert caught.value.cause == 'duplicate'
+
+
+@pytest.mark.parametrize(
+    'again',
+    [frame(2), frame(1, value=8), frame(1, side=33)],
+    ids=['later', 'other pixels', 'other size'],
+)
+def test_what_differs_in_stamp_or_pixels_is_no_repetition(intake: Intake, again: Image) -> None:
+    intake(frame(1))
+    intake(again)
+
+
+def test_frames_without_stamps_are_never_repetitions(intake: Intake, health: Health) -> None:
+    for _ in range(2):
+        message = frame(0)
+        intake(message)
+        assert intake.seconds(message, came=12.5) == 12.5
+    assert counts(health) == {'without stamp': 2}
+
+
+def test_seconds_are_those_of_the_stamp(intake: Intake) -> None:
+    message = frame(5)
+    message.header.stamp.nanosec = 250_000_000
+    assert intake.seconds(message, came=0.0) == 5.25
+
+
+def test_changes_in_mid_stream_are_counted(intake: Intake, health: Health) -> None:
+    intake(frame(3))
+    intake(frame(2))
+    intake(frame(4, side=48))
+    intake(frame(5, side=48, dtype=np.uint16))
+    assert counts(health) == {'stamp jumped back': 1, 'size changed': 1, 'encoding changed': 1}

@@ -1,0 +1,291 @@
+"""The node under bad input, bad devices and bad wiring: it lives on, and says what is wrong."""
+
+from collections import Counter
+from collections.abc import Iterator
+import os
+from pathlib import Path
+import time
+from typing import Any
+
+import pytest
+
+pytest.importorskip('rclpy', reason='needs ROS 2')
+
+from bad_frames import BAD_COMPRESSED
+from bad_frames import BAD_IMAGES
+from bad_frames import ODD_IMAGES
+import cv2
+from diagnostic_msgs.msg import DiagnosticArray
+from diagnostic_msgs.msg import DiagnosticStatus
+from lifecycle_msgs.msg import Transition
+from ros_fixtures import BEST_EFFORT
+from ros_fixtures import colorizer
+from ros_fixtures import header
+from ros_fixtures import NodeProcess
+from ros_fixtures import Probe
+from ros_fixtures import probe
+from ros_fixtures import thermal
+from ros_fixtures import wait_until
+from sensor_msgs.msg import CompressedImage
+from sensor_msgs.msg import Image
+from std_srvs.srv import SetBool
+from tiny_models import save_generator
+from tiny_models import save_slow_generator
+
+from morngan_ros.messages import to_image
+
+CONFIGURED = 'generator tiny runs on'
+# What the middleware must not drop, so that every message reaches the callback.
+EVERY = {'input_reliability': 'reliable', 'input_depth': 100}
+# A message may be replaced before a busy machine gets to it; then the matrix is shown once more.
+ATTEMPTS = 3
+
+
+@pytest.fixture(scope='module')
+def model(tmp_path_factory) -> Path:
+    return save_generator(tmp_path_factory.mktemp('model') / 'tiny.onnx')
+
+
+@pytest.fixture
+def failing(tmp_path) -> dict[str, Any]:
+    """The node with a device, ONNX Runtime, that is gone after three runs of the generator."""
+    tmp_path.joinpath('failing_node.py').write_text(
+        'import itertools\n'
+        'import sys\n'
+        'from morngan_ros import colorize_node\n'
+        'from morngan_ros.errors import DeviceError\n'
+        'from morngan_ros.generator import Generator\n'
+        'run, runs = Generator.__call__, itertools.count()\n'
+        'def fail(self, thermal):\n'
+        "    if self.provider == 'cpu' and next(runs) >= 3:\n"
+        "        raise DeviceError('provider cpu: the device is gone')\n"
+        '    return run(self, thermal)\n'
+        'Generator.__call__ = fail\n'
+        'sys.exit(colorize_node.main())\n'
+    )
+    path = os.pathsep.join([str(tmp_path), os.environ.get('PYTHONPATH', '')])
+    return {'environment': {'PYTHONPATH': path}, 'module': 'failing_node'}
+
+
+def mono8(number: int) -> Image:
+    return to_image(thermal(seed=number), header(number), 'mono8')
+
+
+def png(number: int) -> CompressedImage:
+    data = cv2.imencode('.png', thermal(seed=number))[1].tobytes()
+    return CompressedImage(header=header(number), format='mono8; png compressed', data=data)
+
+
+def status(message: DiagnosticArray, name: str) -> DiagnosticStatus:
+    return next(s for s in message.status if s.name.endswith(f'colorizer: {name}'))
+
+
+def values(message: DiagnosticArray, name: str) -> dict[str, str]:
+    return {entry.key: entry.value for entry in status(message, name).values}
+
+
+def wait_for_status(opened: Probe, name: str, level: bytes, words: str) -> DiagnosticArray:
+    def fits(message: DiagnosticArray) -> bool:
+        said = status(message, name)
+        return said.level == level and words in said.message
+
+    return opened.wait_for('/diagnostics', fits)
+
+
+@pytest.fixture
+def running(tmp_path, model, request) -> Iterator[tuple[NodeProcess, Probe]]:
+    """A node of its own with parameters of the test, and a probe that listens to it."""
+    parameters = {'model': model, 'provider': 'cpu', 'threads': 1, **request.param}
+    with colorizer(tmp_path, '/faults', **parameters) as process, probe('/faults') as opened:
+        process.wait_for_log(CONFIGURED)
+        opened.listen(Image, 'image_color')
+        opened.listen(DiagnosticArray, '/diagnostics')
+        yield process, opened
+
+
+@pytest.mark.parametrize(
+    ('running', 'topic', 'kinds', 'good'),
+    [
+        (EVERY, 'image_raw', BAD_IMAGES, mono8),
+        (
+            {**EVERY, 'image_transport': 'compressed'},
+            'image_raw/compressed',
+            BAD_COMPRESSED,
+            png,
+        ),
+    ],
+    ids=['raw', 'compressed'],
+    indirect=['running'],
+)
+def test_fault_matrix(running, topic, kinds, good):
+    """No kind of bad frame gives a picture or hurts the next good one; each moves its counter."""
+    process, opened = running
+    seen: Counter[str] = Counter()
+    for attempt in range(ATTEMPTS):
+        dropped = seen['dropped']
+        before = seen
+        numbers = [1000 * (attempt + 1) + 2 * index for index in range(len(kinds))]
+        for number, (build, _) in zip(numbers, kinds.values(), strict=True):
+            opened.publish(topic, build(header(number)))
+            time.sleep(0.03)
+            opened.publish(topic, good(number + 1))
+            opened.wait_for_stamp('image_color', header(number + 1))
+        seen = _counters(opened, received=before['received'] + 2 * len(kinds))
+        stamps = {message.header.stamp.sec for message in opened.messages('image_color')}
+        assert not stamps & {header(number).stamp.sec for number in numbers}
+        assert process.alive
+        if seen['dropped'] == dropped:
+            break
+    else:
+        pytest.fail('the machine is too busy to show every frame to the node')
+    moved = {name: seen[name] - before[name] for name in seen if name.startswith('bad: ')}
+    expected = Counter(f'bad: {cause}' for _, cause in kinds.values())
+    assert {name: count for name, count in moved.items() if count} == expected
+
+
+def _counters(opened: Probe, received: int) -> Counter[str]:
+    """Return the figures of the input, and the frames dropped, once so many have come."""
+
+    def complete(message: DiagnosticArray) -> bool:
+        return int(values(message, 'input').get('received', 0)) >= received
+
+    opened.wait_for('/diagnostics', complete)
+    time.sleep(1.5)  # the last of them may still have been under work
+    message = opened.messages('/diagnostics')[-1]
+    figures = values(message, 'input') | values(message, 'colorize')
+    return Counter({name: int(value) for name, value in figures.items() if value.isdecimal()})
+
+
+@pytest.mark.parametrize('running', [{}], indirect=True)
+def test_odd_frames_are_colored_all_the_same(running):
+    _, opened = running
+    for number, build in enumerate(ODD_IMAGES.values()):
+        known = len(opened.messages('image_color'))
+        message = build(header(number))
+        opened.publish('image_raw', message)
+        wait_until(lambda known=known: len(opened.messages('image_color')) > known, 'a picture')
+        assert opened.messages('image_color')[-1].header == message.header
+
+
+@pytest.mark.parametrize('running', [{}], indirect=True)
+def test_a_message_that_comes_twice_is_published_once(running):
+    _, opened = running
+    for number in (1, 1, 2):
+        opened.publish('image_raw', mono8(number))
+        time.sleep(0.1)
+    opened.wait_for_stamp('image_color', header(2))
+    stamps = [message.header.stamp for message in opened.messages('image_color')]
+    assert stamps == [header(1).stamp, header(2).stamp]
+    wait_for_status(opened, 'input', DiagnosticStatus.WARN, 'duplicate')
+
+
+@pytest.mark.parametrize('running', [{}], indirect=True)
+def test_empty_stamps_are_told(running):
+    _, opened = running
+    message = mono8(1)
+    message.header.stamp.sec = message.header.stamp.nanosec = 0
+    opened.publish('image_raw', message)
+    wait_for_status(opened, 'input', DiagnosticStatus.WARN, 'without stamps')
+
+
+@pytest.mark.parametrize('running', [{}], indirect=True)
+def test_a_frozen_camera_is_told(running):
+    """The picture stands still while the stamps go on, as in a flat-field correction."""
+    _, opened = running
+    for number in (1, 2):
+        opened.publish('image_raw', to_image(thermal(), header(number), 'mono8'))
+        opened.wait_for_stamp('image_color', header(number))
+    wait_for_status(opened, 'input', DiagnosticStatus.WARN, 'repeats itself')
+
+
+@pytest.mark.parametrize('running', [{}], indirect=True)
+def test_parameters_change_live(running):
+    _, opened = running
+    assert opened.set_parameters(max_pixels=4096).successful  # a frame has 3072
+    opened.publish('image_raw', to_image(thermal(80, 80), header(1), 'mono8'))
+    opened.publish('image_raw', mono8(2))
+    opened.wait_for_stamp('image_color', header(2))
+    assert opened.set_parameters(enabled=False).successful
+    opened.publish('image_raw', mono8(3))
+    assert opened.call(SetBool, 'colorizer/set_enabled', SetBool.Request(data=True)).success
+    fixed = {'exposure_range_low': 100.0, 'exposure_range_high': 355.0}
+    assert opened.set_parameters(exposure_mode='fixed_range', **fixed).successful
+    counts = thermal(seed=4).astype('uint16') + 100
+    opened.publish('image_raw', to_image(counts, header(4), 'mono16'))
+    ours = opened.wait_for_stamp('image_color', header(4))
+    opened.publish('image_raw', mono8(5))
+    opened.wait_for_stamp('image_color', header(5))
+    opened.publish('image_raw', to_image(thermal(seed=4), header(6), 'mono8'))
+    assert ours.data == opened.wait_for_stamp('image_color', header(6)).data
+    stamps = {message.header.stamp.sec - 1000 for message in opened.messages('image_color')}
+    assert stamps == {2, 4, 5, 6}
+    refused = opened.set_parameters(exposure_range_low=400.0)
+    assert not refused.successful
+    assert 'must be less than exposure_range_high' in refused.reason
+    refused = opened.set_parameters(exposure_range_high=float('inf'))
+    assert not refused.successful
+    assert 'must be finite' in refused.reason
+
+
+@pytest.mark.parametrize('running', [{'input_reliability': 'reliable'}], indirect=True)
+def test_qos_that_does_not_fit_is_told_with_the_cure(running):
+    process, opened = running
+    publisher = opened.node.create_publisher(Image, 'image_raw', BEST_EFFORT)
+    process.wait_for_log('set input_reliability to best_effort')
+    wait_for_status(opened, 'input', DiagnosticStatus.WARN, 'set input_reliability')
+    opened.node.destroy_publisher(publisher)
+
+
+def test_a_subscriber_that_asks_for_too_much_is_told(tmp_path, model):
+    parameters = {'model': model, 'output_reliability': 'best_effort'}
+    with colorizer(tmp_path, '/loose', **parameters) as process, probe('/loose') as opened:
+        process.wait_for_log(CONFIGURED)
+        opened.listen(Image, 'image_color')
+        process.wait_for_log('set output_reliability to reliable')
+
+
+def test_a_device_that_fails_is_replaced(tmp_path, model, failing):
+    parameters = {'model': model, 'provider': 'cpu'}
+    with colorizer(tmp_path, '/lost', **failing, **parameters) as process, probe('/lost') as opened:
+        process.wait_for_log(CONFIGURED)
+        opened.listen(Image, 'image_color')
+        opened.listen(DiagnosticArray, '/diagnostics')
+        for number in range(1, 500):
+            opened.publish('image_raw', mono8(number))
+            time.sleep(0.05)
+            if 'generator tiny runs on openvino' in process.log:
+                break
+        opened.publish('image_raw', mono8(1000))
+        opened.wait_for_stamp('image_color', header(1000))
+        message = wait_for_status(opened, 'colorize', DiagnosticStatus.WARN, 'the device is gone')
+        assert values(message, 'colorize')['provider'] == 'openvino'
+
+
+def test_without_fallback_a_device_that_fails_ends_in_the_error_state(tmp_path, model, failing):
+    parameters = {'model': model, 'provider': 'cpu', 'allow_fallback': 'false'}
+    with colorizer(tmp_path, '/lost', **failing, **parameters) as process, probe('/lost') as opened:
+        process.wait_for_log(CONFIGURED)
+        opened.listen(Image, 'image_color')
+        opened.listen(DiagnosticArray, '/diagnostics')
+        for number in range(1, 500):
+            opened.publish('image_raw', mono8(number))
+            time.sleep(0.05)
+            if opened.state() == 'unconfigured':
+                break
+        wait_for_status(opened, 'colorize', DiagnosticStatus.ERROR, 'the device is gone')
+        assert process.alive
+        assert opened.set_parameters(provider='openvino').successful
+        assert opened.change_state(Transition.TRANSITION_CONFIGURE)
+        assert opened.change_state(Transition.TRANSITION_ACTIVATE)
+        opened.publish('image_raw', mono8(1000))
+        opened.wait_for_stamp('image_color', header(1000))
+
+
+def test_diagnostics_go_on_while_models_are_loaded(tmp_path):
+    slow = save_slow_generator(tmp_path / 'slow.onnx')
+    with probe('/slow') as opened:
+        opened.node.create_publisher(Image, 'image_raw', BEST_EFFORT)
+        parameters = {'model': slow, 'provider': 'cpu', 'threads': 1, 'warm_up_size': '[1280, 960]'}
+        with colorizer(tmp_path, '/slow', **parameters):
+            opened.listen(DiagnosticArray, '/diagnostics')
+            wait_for_status(opened, 'colorize', DiagnosticStatus.WARN, 'configuring')
