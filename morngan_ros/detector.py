@@ -10,8 +10,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from morngan_ros.engine import Engine
 from morngan_ros.engine import load_engine
+from morngan_ros.engines.engine_interface import Engine
 from morngan_ros.errors import FrameError
 from morngan_ros.errors import ModelError
 
@@ -120,6 +120,8 @@ class Detector:
         classes: Sequence[str] = (),
         tiles: bool = False,
         threads: int = 0,
+        allow_fallback: bool = False,
+        cuda_graph: bool = False,
     ) -> 'Detector':
         """Load a detector; arguments as of the class and of `load_engine`.
 
@@ -130,7 +132,14 @@ class Detector:
             ModelError: the file is missing, broken, no detector, or lacks one of `classes`.
             ProviderError: the provider cannot be had on this machine.
         """
-        engine = load_engine(path, provider, precision='fp32', threads=threads)
+        engine = load_engine(
+            path,
+            provider,
+            precision='fp32',
+            threads=threads,
+            allow_fallback=allow_fallback,
+            cuda_graph=cuda_graph,
+        )
         return cls(engine, threshold=threshold, iou=iou, classes=classes, tiles=tiles)
 
     @property

@@ -7,9 +7,9 @@ from typing import Any
 import cv2
 import numpy as np
 
-from morngan_ros.engine import Engine
 from morngan_ros.engine import load_engine
-from morngan_ros.engine import TensorSpec
+from morngan_ros.engines.engine_interface import Engine
+from morngan_ros.engines.engine_interface import TensorSpec
 from morngan_ros.errors import FrameError
 from morngan_ros.errors import ModelError
 
@@ -75,6 +75,9 @@ class Generator:
         *,
         precision: str = 'auto',
         threads: int = 0,
+        allow_fallback: bool = False,
+        size: tuple[int, int] | None = None,
+        cuda_graph: bool = False,
         input_range: tuple[float, float] = (-1.0, 1.0),
         output_range: tuple[float, float] = (-1.0, 1.0),
     ) -> 'Generator':
@@ -84,8 +87,21 @@ class Generator:
             ModelError: the file is missing, broken, or no generator.
             ProviderError: the provider or precision cannot be had on this machine.
         """
-        engine = load_engine(path, provider, precision=precision, threads=threads)
+        engine = load_engine(
+            path,
+            provider,
+            precision=precision,
+            threads=threads,
+            allow_fallback=allow_fallback,
+            size=size,
+            cuda_graph=cuda_graph,
+        )
         return cls(engine, input_range=input_range, output_range=output_range)
+
+    @property
+    def fallback_reason(self) -> str:
+        """Why not the provider and precision run that were asked for; empty if they do."""
+        return self.engine.fallback_reason
 
     def __call__(self, thermal: np.ndarray) -> np.ndarray:
         """Colorize one picture.

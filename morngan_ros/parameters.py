@@ -71,6 +71,11 @@ class Settings:
         'Go on with the next provider when one cannot be loaded or fails while it runs.',
         Takes.RELOAD,
     )
+    cuda_graph: bool = _parameter(
+        False,
+        'Replay the kernels of a GPU as one graph: less work for the processor.',
+        Takes.RELOAD,
+    )
     threads: int = _parameter(
         0, 'Processor threads for the models; 0: all cores.', Takes.RELOAD, between=(0, 256)
     )
@@ -212,19 +217,21 @@ class Settings:
         Raises:
             MornganError: A model file, the provider or the size for the warm-up is of no use.
         """
+        width, height = self.warm_up_size
         pipeline = Pipeline.load(
             Path(self.model) if self.model else default_model(),
             detector=self.detector or None,
             provider=self.provider,
             precision=self.precision,
             allow_fallback=self.allow_fallback,
+            size=(height, width),
+            cuda_graph=self.cuda_graph,
             threads=self.threads,
             input_range=(self.model_input_range[0], self.model_input_range[1]),
             output_range=(self.model_output_range[0], self.model_output_range[1]),
         )
         self.tune_detector(pipeline)
         self.tune_exposure(pipeline)
-        width, height = self.warm_up_size
         pipeline.warm_up(height, width)
         return pipeline
 

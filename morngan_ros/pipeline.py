@@ -52,6 +52,9 @@ class Pipeline:
         provider: str = 'auto',
         precision: str = 'auto',
         threads: int = 0,
+        allow_fallback: bool = False,
+        size: tuple[int, int] | None = None,
+        cuda_graph: bool = False,
         input_range: tuple[float, float] = (-1.0, 1.0),
         output_range: tuple[float, float] = (-1.0, 1.0),
         threshold: float = 0.25,
@@ -70,6 +73,9 @@ class Pipeline:
             provider,
             precision=precision,
             threads=threads,
+            allow_fallback=allow_fallback,
+            size=size,
+            cuda_graph=cuda_graph,
             input_range=input_range,
             output_range=output_range,
         )
@@ -85,6 +91,8 @@ class Pipeline:
                 classes=classes,
                 tiles=tiles,
                 threads=threads,
+                allow_fallback=allow_fallback,
+                cuda_graph=cuda_graph,
             ),
         )
 

@@ -187,3 +187,59 @@ def test_options_reach_the_provider(tmp_path: Path) -> None:
     )
     engine(np.zeros((1, 1, 8, 8), np.uint8))
     assert any((tmp_path / 'cache').iterdir())
+
+
+def test_nothing_falls_back_that_loads(tmp_path: Path, provider: str) -> None:
+    engine = load_engine(save_generator(tmp_path / 'a.onnx'), provider, allow_fallback=True)
+    assert engine.provider == provider
+    assert engine.fallback_reason == ''
+
+
+def test_next_provider_takes_over_only_when_allowed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setitem(sys.modules, 'openvino', None)
+    path = save_generator(tmp_path / 'a.onnx')
+    with pytest.raises(ProviderError, match='provider openvino'):
+        load_engine(path, 'openvino')
+    with caplog.at_level(logging.WARNING):
+        engine = load_engine(path, 'openvino', allow_fallback=True)
+    assert engine.provider == 'cpu'
+    assert engine.fallback_reason.startswith('provider openvino: ')
+    assert f'fell back to cpu: {engine.fallback_reason}' in caplog.text
+
+
+def test_last_provider_falls_back_to_those_before_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip('openvino')
+    monkeypatch.setitem(sys.modules, 'onnxruntime', None)
+    path = save_generator(tmp_path / 'a.onnx', size=(6, 8))
+    with pytest.raises(ModelError, match='NO_SUCH'):
+        load_engine(path, 'openvino', options={'NO_SUCH': '1'})
+    engine = load_engine(path, 'cpu', allow_fallback=True, options={'NO_SUCH': '1'})
+    assert engine.provider == 'openvino'
+    assert engine.fallback_reason.startswith('provider cpu: ')
+
+
+def test_precision_gives_way_before_the_provider(tmp_path: Path) -> None:
+    pytest.importorskip('openvino')
+    path = save_generator(tmp_path / 'a.onnx')
+    engine = load_engine(path, 'openvino', precision='fp16', allow_fallback=True)
+    assert engine.provider == 'openvino'
+    assert 'no fp16 on a CPU' in engine.fallback_reason
+
+
+def test_fallback_does_not_cure_a_broken_file(tmp_path: Path) -> None:
+    path = save_generator(tmp_path / 'a.onnx')
+    path.write_bytes(path.read_bytes().replace(b'Round', b'Rownd'))
+    with pytest.raises(ModelError, match=r'a\.onnx: no provider can run it: .*a\.onnx'):
+        load_engine(path, 'cpu', allow_fallback=True)
+
+
+def test_size_is_compiled_for_at_once(tmp_path: Path) -> None:
+    pytest.importorskip('openvino')
+    path = save_foreign_generator(tmp_path / 'four.onnx')
+    assert load_engine(path, 'openvino', size=(8, 12))
+    with pytest.raises(ModelError, match=r'four\.onnx: OpenVINO cannot run it'):
+        load_engine(path, 'openvino', size=(6, 6))  # 4 does not divide 6

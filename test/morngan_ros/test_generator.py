@@ -2,6 +2,7 @@
 
 import hashlib
 from pathlib import Path
+import sys
 
 import numpy as np
 import onnx
@@ -141,3 +142,12 @@ def test_warm_up_takes_any_size(tmp_path: Path) -> None:
     generator.warm_up(6, 10)
     with pytest.raises(FrameError):
         generator.warm_up(0, 10)
+
+
+def test_fallback_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = save_generator(tmp_path / 'a.onnx')
+    assert Generator.load(path, 'cpu', allow_fallback=True).fallback_reason == ''
+    monkeypatch.setitem(sys.modules, 'openvino', None)  # what an absent package does to import
+    generator = Generator.load(path, 'openvino', allow_fallback=True, size=(6, 8))
+    assert generator.provider == 'cpu'
+    assert 'pip install openvino' in generator.fallback_reason

@@ -1,0 +1,200 @@
+"""Build the engine of a generator before the drive, and compare its pictures with fp32.
+
+TensorRT takes minutes for a model, once for each size and device; the node finds what was built
+here. Every other provider can be compared and timed in the same way.
+"""
+
+import argparse
+from collections.abc import Iterator
+from collections.abc import Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+import itertools
+import logging
+from pathlib import Path
+import sys
+from time import perf_counter
+
+import cv2
+import numpy as np
+from rich.console import Console
+from rich.logging import RichHandler
+from rich.progress import Progress
+from rich.progress import SpinnerColumn
+from rich.progress import TextColumn
+from rich.progress import TimeElapsedColumn
+
+from morngan_ros.detector import Detector
+from morngan_ros.engine import PRECISIONS
+from morngan_ros.engine import PROVIDERS
+from morngan_ros.engines.engine_cache import Gate
+from morngan_ros.engines.engine_cache import write_gate
+from morngan_ros.exposure import Exposure
+from morngan_ros.generator import Generator
+from morngan_ros.models import default_model
+from morngan_ros.sources import open_source
+from morngan_ros.sources import SIMULATED
+from morngan_ros.tools import cli
+
+EXAMPLES = """\
+
+--provider tensorrt --precision fp16 --size 640x512
+night.onnx --provider tensorrt --frames night_drive/ --min-psnr 35"""
+
+_COUNT = 8
+# Pictures that are the same in every byte have no finite PSNR.
+_SAME = 99.0
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """An engine beside the same frames in fp32.
+
+    Attributes:
+        psnr: over all frames, decibels; 99 if every byte is the same.
+        milliseconds: of the engine for a frame, median.
+        reference_milliseconds: of ONNX Runtime on the processor in fp32.
+    """
+
+    psnr: float
+    milliseconds: float
+    reference_milliseconds: float
+
+
+def compare(
+    engine: Generator, reference: Generator, frames: Sequence[np.ndarray], progress: Progress
+) -> Comparison:
+    """Run both generators on frames, uint8 [H, W] of one size; both are warm."""
+    seconds, reference_seconds, errors = [], [], []
+    for frame in progress.track(frames, description='compare with fp32'):
+        times = [perf_counter()]
+        color = engine(frame)
+        times.append(perf_counter())
+        expected = reference(frame)
+        times.append(perf_counter())
+        seconds.append(times[1] - times[0])
+        reference_seconds.append(times[2] - times[1])
+        errors.append(np.mean((color.astype(np.float32) - expected) ** 2))
+    error = float(np.mean(errors))
+    psnr = _SAME if error == 0 else min(_SAME, 10 * np.log10(255**2 / error))
+    return Comparison(
+        float(psnr), 1e3 * float(np.median(seconds)), 1e3 * float(np.median(reference_seconds))
+    )
+
+
+def read_frames(where: str, size: tuple[int, int], count: int) -> list[np.ndarray]:
+    """Read frames as the generator takes them: exposed to uint8, and scaled to a size.
+
+    Args:
+        where: as of `open_source`.
+        size: width and height.
+        count: how many at most.
+
+    Raises:
+        SourceError: there are none.
+        FrameError: one cannot be read.
+    """
+    source = open_source(where, frames=count)
+    exposure = Exposure()
+    return [
+        cv2.resize(exposure(frame.counts, frame.stamp_ns / 1e9), size, interpolation=cv2.INTER_AREA)
+        for frame in itertools.islice(source, count)
+    ]
+
+
+@cli.reports_errors
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command; returns the exit code."""
+    options = _parse(argv)
+    model = options.model or default_model()
+    width, height = options.size
+    frames = read_frames(options.frames or f'{SIMULATED}:{width}x{height}', options.size, _COUNT)
+    with _progress() as progress:
+        task = progress.add_task(f'build for {options.provider}', total=None)
+        engine = Generator.load(
+            model,
+            options.provider,
+            precision=options.precision,
+            threads=options.threads,
+            size=(height, width),
+            cuda_graph=options.cuda_graph,
+        )
+        engine.warm_up(height, width)
+        if options.detector is not None:  # its engine too is built, in fp32 as always
+            Detector.load(options.detector, options.provider, cuda_graph=options.cuda_graph)
+        progress.update(task, total=1, completed=1)
+        reference = Generator.load(
+            options.reference or model, 'cpu', precision='fp32', threads=options.threads
+        )
+        reference.warm_up(height, width)
+        result = compare(engine, reference, frames, progress)
+    print(f'{model}: {engine.provider}, {engine.precision}, {width}x{height}')
+    print(f'PSNR to fp32 over {len(frames)} frames: {result.psnr:.1f} dB')
+    return _report(engine, result, options.min_psnr)
+
+
+def _report(engine: Generator, result: Comparison, min_psnr: float) -> int:
+    """Print the verdict and note it beside the engine; returns the exit code."""
+    gate = Gate(result.psnr, min_psnr)
+    print(
+        f'a frame: {result.milliseconds:.1f} ms; ONNX Runtime on the processor in fp32: '
+        f'{result.reference_milliseconds:.1f} ms'
+    )
+    folder = engine.engine.cache_folder
+    if folder is not None:
+        write_gate(folder, gate)
+        print(f'kept in {folder}')
+    if gate.passed:
+        return 0
+    print(
+        f'error: {result.psnr:.1f} dB is below the {min_psnr:g} dB that were asked for; '
+        'take --precision fp32 or another provider',
+        file=sys.stderr,
+    )
+    return cli.INCOMPLETE
+
+
+@contextmanager
+def _progress() -> Iterator[Progress]:
+    """Show on stderr what is under way and for how long, and what the engines log meanwhile."""
+    columns = (SpinnerColumn(), TextColumn('{task.description}'), TimeElapsedColumn())
+    with Progress(*columns, console=Console(stderr=True)) as progress:
+        handler = RichHandler(console=progress.console, show_path=False)
+        logger = logging.getLogger('morngan_ros')
+        level = logger.level
+        logger.setLevel(logging.INFO)
+        logger.addHandler(handler)
+        try:
+            yield progress
+        finally:
+            logger.removeHandler(handler)
+            logger.setLevel(level)
+
+
+def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
+    parser = cli.parser('build_engine', __doc__ or '', EXAMPLES)
+    parser.add_argument(
+        'model', type=Path, nargs='?', help='generator (default: the one that ships)'
+    )
+    parser.add_argument('--provider', choices=PROVIDERS, default='auto', help='(auto)')
+    parser.add_argument('--precision', choices=PRECISIONS, default='auto', help='(auto)')
+    parser.add_argument(
+        '--size', type=cli.size, default=(640, 512), help='WIDTHxHEIGHT of the frames (640x512)'
+    )
+    parser.add_argument(
+        '--min-psnr', type=float, default=30.0, help='decibels to reach (30), or exit code 1'
+    )
+    parser.add_argument(
+        '--frames', help='folder, video or bag to compare on (default: the simulated street)'
+    )
+    parser.add_argument(
+        '--reference', type=Path, help='model to compare with (default: the same, in fp32)'
+    )
+    parser.add_argument('--detector', type=Path, help='YOLO detector, whose engine is built too')
+    parser.add_argument('--cuda-graph', action='store_true', help='with TensorRT or CUDA')
+    parser.add_argument('--threads', type=int, default=0, help='processor threads; 0: all cores')
+    return parser.parse_args(argv)
+
+
+if __name__ == '__main__':
+    raise SystemExit(main())

@@ -1,0 +1,77 @@
+"""Building and comparing an engine, for real on the processor."""
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from tiny_models import save_detector
+from tiny_models import save_generator
+
+from morngan_ros.errors import SourceError
+from morngan_ros.models import default_model
+from morngan_ros.tools import build_engine
+from morngan_ros.tools import cli
+
+SIZE = '--size=160x128'
+
+
+@pytest.fixture(autouse=True)
+def runtimes() -> None:
+    pytest.importorskip('onnxruntime')
+    pytest.importorskip('openvino')
+
+
+def test_shipped_model_passes_against_itself(capsys: pytest.CaptureFixture[str]) -> None:
+    assert build_engine.main(['--provider=openvino', SIZE]) == 0
+    out = capsys.readouterr().out
+    assert 'morngan_compact.onnx: openvino, int8, 160x128' in out
+    assert 'PSNR to fp32 over 8 frames: ' in out
+    assert 'kept in' not in out  # OpenVINO keeps nothing
+
+
+def test_gate_between_int8_and_fp32(capsys: pytest.CaptureFixture[str]) -> None:
+    """Eight bits are worth 30 to 60 dB, and the tool tells on which side of the gate they are."""
+    fp32 = default_model().with_name('morngan_compact_fp32.onnx')
+    command = ['--provider=openvino', f'--reference={fp32}', SIZE]
+    assert build_engine.main([*command, '--min-psnr=30']) == 0
+    assert build_engine.main([*command, '--min-psnr=60']) == cli.INCOMPLETE
+    error = capsys.readouterr().err
+    assert 'is below the 60 dB that were asked for; take --precision fp32' in error
+
+
+def test_same_bytes_pass_every_gate(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    model = save_generator(tmp_path / 'a.onnx')
+    command = [str(model), '--provider=cpu', '--precision=fp32', SIZE, '--min-psnr=99']
+    assert build_engine.main(command) == 0
+    assert 'PSNR to fp32 over 8 frames: 99.0 dB' in capsys.readouterr().out
+
+
+def test_other_colors_fail(tmp_path: Path) -> None:
+    model = save_generator(tmp_path / 'a.onnx')
+    other = save_generator(tmp_path / 'b.onnx', {0: (0, 0, 0), 255: (255, 255, 255)})
+    assert build_engine.main([str(model), f'--reference={other}', SIZE]) == cli.INCOMPLETE
+
+
+def test_frames_of_a_folder_are_scaled(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for index in range(3):
+        frame = np.full((40, 60), 80 * index, np.uint8)
+        cv2.imwrite(str(tmp_path / f'{index}.png'), frame)
+    model = save_generator(tmp_path / 'a.onnx')
+    detector = save_detector(tmp_path / 'b.onnx', np.zeros((1, 6, 9)), names={0: 'a', 1: 'b'})
+    command = [str(model), f'--frames={tmp_path}', f'--detector={detector}', SIZE]
+    assert build_engine.main(command) == 0
+    assert 'over 3 frames' in capsys.readouterr().out
+
+
+def test_provider_that_cannot_be_had_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    onnxruntime = pytest.importorskip('onnxruntime')
+    if 'TensorrtExecutionProvider' in onnxruntime.get_available_providers():
+        pytest.skip('this ONNX Runtime can use TensorRT')
+    assert build_engine.main(['--provider=tensorrt', SIZE]) == cli.FAILED
+    assert 'error: provider tensorrt: ' in capsys.readouterr().err
+
+
+def test_nothing_to_compare_on_is_told(tmp_path: Path) -> None:
+    with pytest.raises(SourceError, match='holds no pictures'):
+        build_engine.read_frames(str(tmp_path), (8, 8), 3)
