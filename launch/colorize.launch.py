@@ -1,9 +1,13 @@
 """Start the node `colorizer`: thermal images in, daytime colour images and detections out.
 
-Example:
+Examples:
     ros2 launch morngan_ros colorize.launch.py image:=/camera/thermal/image_raw \
         camera_info:=/camera/thermal/camera_info namespace:=camera detector:=/data/yolov8n.onnx
+    ros2 launch morngan_ros colorize.launch.py cameras:=[left,right] cpus:=[0-3,4-7]
 """
+
+import posixpath
+import re
 
 from launch import LaunchContext
 from launch import LaunchDescription
@@ -17,6 +21,7 @@ from launch_ros.actions import Node
 from launch_ros.parameter_descriptions import ParameterFile
 from launch_ros.parameter_descriptions import ParameterValue
 from launch_ros.substitutions import FindPackageShare
+import yaml
 
 from morngan_ros.fastdds import profile_variable
 
@@ -25,6 +30,7 @@ PARAMETERS = {
     'model': str,
     'detector': str,
     'provider': str,
+    'threads': int,
     'image_transport': str,
     'autostart': bool,
     'use_sim_time': bool,
@@ -50,6 +56,24 @@ def generate_launch_description() -> LaunchDescription:
                 'namespace',
                 default_value='',
                 description='Namespace of the node and of all topics with relative names.',
+            ),
+            DeclareLaunchArgument(
+                'cameras',
+                default_value='',
+                description='Names such as [left,right]: one node for each, in a namespace of that '
+                'name below `namespace`. Empty: one node for one camera.',
+            ),
+            DeclareLaunchArgument(
+                'cpus',
+                default_value='',
+                description='Processors that each node may use, such as [0-3,4-7], in the order of '
+                'cameras. Empty: all.',
+            ),
+            DeclareLaunchArgument(
+                'threads',
+                default_value='',
+                description='Processor threads for the models of each node. Empty: as many as its '
+                'cpus; without those as in params_file.',
             ),
             DeclareLaunchArgument(
                 'params_file',
@@ -109,33 +133,85 @@ def generate_launch_description() -> LaunchDescription:
                     profile_variable(), default_value=PathJoinSubstitution([CONFIG, 'fastdds.xml'])
                 ),
             ),
-            OpaqueFunction(function=colorizer),
+            OpaqueFunction(function=colorizers),
         ]
     )
 
 
-def colorizer(context: LaunchContext) -> list[Node]:
+def colorizers(context: LaunchContext) -> list[Node]:
+    """Make a node for each camera, or the only one.
+
+    Raises:
+        RuntimeError: A list makes no sense; launch prints the message and ends.
+    """
+    cameras = listed(context, 'cameras', r'[A-Za-z_]\w*(/[A-Za-z_]\w*)*', 'left')
+    cpus = listed(context, 'cpus', r'\d+(-\d+)?(,\d+(-\d+)?)*', '0-3')
+    if len(set(cameras)) < len(cameras):
+        raise RuntimeError(f'cameras has a name twice: {", ".join(cameras)}')
+    if cpus and len(cpus) != max(1, len(cameras)):
+        raise RuntimeError(f'{len(cpus)} cpus for {max(1, len(cameras))} nodes: name one for each')
+    for topic in ('image', 'camera_info') if cameras else ():
+        name = LaunchConfiguration(topic).perform(context)
+        if name.startswith('/'):
+            raise RuntimeError(f'{topic}:={name} is one topic for all cameras: leave out the slash')
+    return [
+        colorizer(context, camera, cpus[index] if cpus else '')
+        for index, camera in enumerate(cameras or [''])
+    ]
+
+
+def listed(context: LaunchContext, name: str, pattern: str, example: str) -> list[str]:
+    """Read an argument that is a list in YAML; an empty one gives no entries."""
+    text = LaunchConfiguration(name).perform(context)
+    if not text:
+        return []
+    try:
+        # The basic loader leaves `on` and 1 as they are written.
+        entries = yaml.load(text, Loader=yaml.BaseLoader)
+    except yaml.YAMLError:
+        entries = None
+    if not isinstance(entries, list) or not entries:
+        raise RuntimeError(
+            f'{name}:={text} is no list such as [{example}]; write it without spaces'
+        )
+    for entry in entries:
+        if not isinstance(entry, str) or not re.fullmatch(pattern, entry):
+            raise RuntimeError(f'{entry!r} in {name}:={text} does not look like {example}')
+    return entries
+
+
+def colorizer(context: LaunchContext, camera: str, cpus: str) -> Node:
+    """Make the node of one camera; without a name of its own it is the only one."""
     params_file = ParameterFile(LaunchConfiguration('params_file'), allow_substs=True)
     given = {
         name: ParameterValue(LaunchConfiguration(name), value_type=kind)
         for name, kind in PARAMETERS.items()
         if LaunchConfiguration(name).perform(context)
     }
-    return [
-        Node(
-            package='morngan_ros',
-            executable='colorize',
-            name='colorizer',
-            namespace=LaunchConfiguration('namespace'),
-            parameters=[params_file, given],
-            remappings=[
-                ('image_raw', LaunchConfiguration('image')),
-                ('camera_info', LaunchConfiguration('camera_info')),
-            ],
-            ros_arguments=['--log-level', LaunchConfiguration('log_level')],
-            respawn=LaunchConfiguration('respawn'),
-            respawn_delay=1.0,
-            output='screen',
-            emulate_tty=True,
-        )
-    ]
+    if cpus:
+        # Left to itself, a runtime may start a thread for every processor of the machine.
+        given.setdefault('threads', count(cpus))
+    namespace = LaunchConfiguration('namespace').perform(context)
+    return Node(
+        package='morngan_ros',
+        executable='colorize',
+        name='colorizer',
+        namespace=posixpath.join(namespace, camera).rstrip('/'),
+        parameters=[params_file, given],
+        remappings=[
+            ('image_raw', LaunchConfiguration('image')),
+            ('camera_info', LaunchConfiguration('camera_info')),
+        ],
+        ros_arguments=['--log-level', LaunchConfiguration('log_level')],
+        prefix=f'taskset -c {cpus}' if cpus else None,
+        respawn=LaunchConfiguration('respawn'),
+        respawn_delay=1.0,
+        output='screen',
+        emulate_tty=True,
+    )
+
+
+def count(cpus: str) -> int:
+    """Count the processors of a set such as '0-3,8'."""
+    ends = [span.split('-') for span in cpus.split(',')]
+    return sum(int(span[-1]) - int(span[0]) + 1 for span in ends)

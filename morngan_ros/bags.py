@@ -31,6 +31,8 @@ from rosbags.typesys import get_typestore
 from rosbags.typesys import Stores
 from rosbags.typesys.store import Typestore
 
+from morngan_ros.calibration import Calibration
+from morngan_ros.calibration import UNCALIBRATED
 from morngan_ros.errors import FrameError
 from morngan_ros.errors import SourceError
 from morngan_ros.image_codec import decode_compressed
@@ -220,7 +222,7 @@ class BagReader:
                 counts = thermal_of(message)
             except FrameError as error:
                 if on_bad is None:
-                    raise FrameError(f'{self.path}, {name}: {error}') from None
+                    raise FrameError(f'{self.path}, {name}: {error}', error.cause) from None
                 on_bad(name, error)
                 continue
             header = message.header
@@ -305,19 +307,25 @@ def image_message(pixels: np.ndarray, stamp: int, frame_id: str, encoding: str =
     )
 
 
-def camera_info_message(height: int, width: int, stamp: int, frame_id: str) -> Any:
-    """Make a sensor_msgs/CameraInfo of a camera without calibration, which K[0] = 0 tells."""
+def camera_info_message(
+    height: int,
+    width: int,
+    stamp: int,
+    frame_id: str,
+    calibration: Calibration = UNCALIBRATED,
+) -> Any:
+    """Make a sensor_msgs/CameraInfo; K[0] = 0 says that the camera is not calibrated."""
     types = typestore().types
     roi = types['sensor_msgs/msg/RegionOfInterest'](0, 0, 0, 0, False)
     return types[CAMERA_INFO](
         header=header_message(stamp, frame_id),
         height=height,
         width=width,
-        distortion_model='',
-        d=np.zeros(0),
-        k=np.zeros(9),
-        r=np.zeros(9),
-        p=np.zeros(12),
+        distortion_model=calibration.distortion_model,
+        d=np.array(calibration.d, np.float64),
+        k=np.array(calibration.k, np.float64),
+        r=np.array(calibration.r, np.float64),
+        p=np.array(calibration.p, np.float64),
         binning_x=0,
         binning_y=0,
         roi=roi,

@@ -32,7 +32,8 @@ def test_links_and_make_targets_exist():
 
 
 def test_launch_arguments_exist():
-    launch = (ROOT / 'launch' / 'colorize.launch.py').read_text(encoding='utf-8')
+    files = ('colorize.launch.py', 'replay.launch.py')
+    launch = ''.join((ROOT / 'launch' / file).read_text(encoding='utf-8') for file in files)
     for argument in re.findall(r'(?<![\w-])(\w+):=', README):
         if argument in ('image_raw', 'model'):  # remaps and parameters of the node itself
             continue

@@ -1,31 +1,48 @@
-"""The launch file: its text everywhere, its description where ROS's launch is installed."""
+"""The launch files: their text everywhere, what they start where ROS's launch is installed."""
 
 import ast
+from dataclasses import dataclass
+import importlib.util
+import os
 from pathlib import Path
+import shutil
+import sys
+from types import ModuleType
+from typing import Any
 
 import pytest
+import yaml
 
 from morngan_ros.fastdds import profile_variable
 
-PATH = Path(__file__).resolve().parents[2] / 'launch' / 'colorize.launch.py'
+ROOT = Path(__file__).resolve().parents[2]
+FOLDER = ROOT / 'launch'
+COLORIZE = 'colorize.launch.py'
+REPLAY = 'replay.launch.py'
 ARGUMENTS = {
-    'autostart',
-    'camera_info',
-    'detector',
-    'image',
-    'image_transport',
-    'log_level',
-    'model',
-    'namespace',
-    'params_file',
-    'provider',
-    'respawn',
-    'use_sim_time',
+    COLORIZE: {
+        'autostart',
+        'camera_info',
+        'cameras',
+        'cpus',
+        'detector',
+        'image',
+        'image_transport',
+        'log_level',
+        'model',
+        'namespace',
+        'params_file',
+        'provider',
+        'respawn',
+        'threads',
+        'use_sim_time',
+    },
+    REPLAY: {'bag', 'delay', 'loop', 'rate', 'viewer'},
 }
 
 
-def calls(name: str) -> list[ast.Call]:
-    tree = ast.parse(PATH.read_text(), str(PATH))
+def calls(file: str, name: str) -> list[ast.Call]:
+    tree = ast.parse((FOLDER / file).read_text(), file)
     return [
         node
         for node in ast.walk(tree)
@@ -33,28 +50,41 @@ def calls(name: str) -> list[ast.Call]:
     ]
 
 
-def test_every_argument_is_declared_and_described():
+def parameters() -> set[str]:
+    """Read the names in PARAMETERS of colorize.launch.py."""
+    (names,) = (
+        node.value.keys
+        for node in ast.parse((FOLDER / COLORIZE).read_text()).body
+        if isinstance(node, ast.Assign) and node.targets[0].id == 'PARAMETERS'
+    )
+    return {ast.literal_eval(name) for name in names}
+
+
+@pytest.mark.parametrize('file', ARGUMENTS)
+def test_every_argument_is_declared_and_described(file):
     declared = {}
-    for call in calls('DeclareLaunchArgument'):
+    for call in calls(file, 'DeclareLaunchArgument'):
         keywords = {keyword.arg: keyword.value for keyword in call.keywords}
-        declared[ast.literal_eval(call.args[0])] = ast.literal_eval(keywords['description'])
-        assert 'default_value' in keywords
-    assert set(declared) == ARGUMENTS
+        name = ast.literal_eval(call.args[0])
+        declared[name] = ast.literal_eval(keywords['description'])
+        assert ('default_value' in keywords) == (name != 'bag')
+    assert set(declared) == ARGUMENTS[file]
     assert all(text.endswith('.') and len(text) > 20 for text in declared.values())
 
 
 def test_every_argument_is_used():
-    used = {
-        ast.literal_eval(call.args[0])
-        for call in calls('LaunchConfiguration')
-        if isinstance(call.args[0], ast.Constant)
-    }
-    (parameters,) = (
-        ast.literal_eval(ast.Dict(node.value.keys, [ast.Constant(0)] * len(node.value.keys)))
-        for node in ast.parse(PATH.read_text()).body
-        if isinstance(node, ast.Assign) and node.targets[0].id == 'PARAMETERS'
-    )
-    assert used | set(parameters) == ARGUMENTS
+    for file, arguments in ARGUMENTS.items():
+        text = (FOLDER / file).read_text()
+        used = {
+            ast.literal_eval(call.args[0])
+            for call in calls(file, 'LaunchConfiguration') + calls(file, 'listed')
+            if isinstance(call.args[0], ast.Constant)
+        }
+        used |= {name for name in ('cameras', 'cpus') if f"listed(context, '{name}'" in text}
+        if file == COLORIZE:
+            assert used | parameters() == arguments
+        else:
+            assert used - ARGUMENTS[COLORIZE] == arguments
 
 
 def test_parameters_of_the_launch_file_are_parameters_of_the_node():
@@ -63,38 +93,231 @@ def test_parameters_of_the_launch_file_are_parameters_of_the_node():
 
     from morngan_ros.parameters import Settings
 
-    known = {entry.name for entry in fields(Settings)} | {'use_sim_time'}
-    text = PATH.read_text()
-    names = text[text.index('PARAMETERS = {') : text.index('}', text.index('PARAMETERS'))]
-    listed = {line.split("'")[1] for line in names.splitlines() if "'" in line}
-    assert listed
-    assert listed <= known
+    assert parameters()
+    assert parameters() <= {entry.name for entry in fields(Settings)} | {'use_sim_time'}
 
 
-def test_description_starts_the_node_with_the_profile(monkeypatch, tmp_path):
-    # Not just 'launch': the folder of that name in the repository can be imported, too.
+# What follows starts processes: recorders of how they were started, in place of the nodes.
+
+
+@dataclass
+class Started:
+    """How a process was started.
+
+    Attributes:
+        name: Of its executable.
+        arguments: All that was given to it.
+        parameters: Of the node, those of later files over those of earlier ones.
+        cpus: Processors that it may use, as '0-3'.
+        profile: Profile of Fast DDS in its environment.
+    """
+
+    name: str
+    arguments: list[str]
+    parameters: dict[str, Any]
+    cpus: str
+    profile: str
+
+    def remap(self, name: str) -> str:
+        """Return what comes after NAME:= in the arguments."""
+        (found,) = (a for a in self.arguments if a.startswith(f'{name}:='))
+        return found.removeprefix(f'{name}:=')
+
+
+RECORDER = f"""#!{sys.executable}
+import json, os, pathlib, sys, time, yaml
+parameters = {{}}
+for file in (a for a in sys.argv[1:] if os.path.basename(a).startswith('launch_params')):
+    for node in yaml.safe_load(open(file)).values():
+        parameters.update(node['ros__parameters'])
+status = dict(line.split(':', 1) for line in open('/proc/self/status') if ':' in line)
+pathlib.Path(os.environ['RECORDS'], str(os.getpid())).write_text(json.dumps(
+    [os.path.basename(sys.argv[0]), sys.argv[1:], parameters,
+     status['Cpus_allowed_list'].strip(), os.environ.get({profile_variable()!r}, '')]))
+# The end of RViz ends all: it may have to wait for the others.
+awaited = int(os.environ.get('AWAITED', 0))
+deadline = time.monotonic() + 20
+while sys.argv[0].endswith('rviz2') and time.monotonic() < deadline:
+    if len(list(pathlib.Path(os.environ['RECORDS']).iterdir())) >= awaited:
+        break
+    time.sleep(0.05)
+"""
+
+
+@pytest.fixture
+def prefix(tmp_path, monkeypatch) -> Path:
+    """Install this package and the viewers as ament would, with recorders as executables."""
     pytest.importorskip('launch.actions', reason='needs ROS 2 launch, which has no wheel')
+    installed = {
+        'morngan_ros': ('colorize', 'replay'),
+        'rviz2': ('rviz2',),
+        'foxglove_bridge': ('foxglove_bridge',),
+    }
+    index = tmp_path / 'share/ament_index/resource_index/packages'
+    index.mkdir(parents=True)
+    for package, executables in installed.items():
+        (index / package).touch()
+        for name in executables:
+            file = tmp_path / 'lib' / package / name
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text(RECORDER)
+            file.chmod(0o755)
+    (tmp_path / 'share/morngan_ros').symlink_to(ROOT)
+    (tmp_path / 'records').mkdir()
+    monkeypatch.setenv('RECORDS', str(tmp_path / 'records'))
+    monkeypatch.setenv('ROS_LOG_DIR', str(tmp_path / 'log'))
+    paths = [str(tmp_path), os.environ.get('AMENT_PREFIX_PATH', '')]
+    monkeypatch.setenv('AMENT_PREFIX_PATH', os.pathsep.join(filter(None, paths)))
+    monkeypatch.delenv(profile_variable(), raising=False)
+    return tmp_path
+
+
+def start(prefix: Path, file: str, **arguments: str) -> list[Started]:
+    """Run a launch file until all that it started has ended."""
+    import json
+
+    from launch import LaunchService
+    from launch.actions import IncludeLaunchDescription
+    from launch.launch_description_sources import PythonLaunchDescriptionSource
+
+    source = PythonLaunchDescriptionSource(str(FOLDER / file))
+    service = LaunchService(noninteractive=True)
+    included = IncludeLaunchDescription(source, launch_arguments=arguments.items())
+    service.include_launch_description(included)
+    assert service.run() == 0
+    records = [json.loads(file.read_text()) for file in (prefix / 'records').iterdir()]
+    return sorted((Started(*record) for record in records), key=lambda s: (s.name, s.arguments))
+
+
+def by_namespace(processes: list[Started]) -> dict[str, Started]:
+    return {process.remap('__ns'): process for process in processes}
+
+
+def test_one_node_with_its_parameters_and_the_profile(prefix):
+    file = prefix / 'mine.yaml'
+    file.write_text('/**: {ros__parameters: {jpeg_quality: 50, provider: cpu}}')
+    given = {'params_file': str(file), 'provider': 'openvino', 'threads': '3'}
+    (node,) = start(prefix, COLORIZE, image='/cam/image_raw', namespace='front', **given)
+    assert node.name == 'colorize'
+    assert node.remap('__node') == 'colorizer'
+    assert node.remap('__ns') == '/front'
+    assert node.remap('image_raw') == '/cam/image_raw'
+    assert node.remap('camera_info') == 'camera_info'
+    assert node.parameters == {'jpeg_quality': 50, 'provider': 'openvino', 'threads': 3}
+    assert node.profile == str(prefix / 'share/morngan_ros/config/fastdds.xml')
+
+
+def test_a_profile_of_the_user_stays(prefix, monkeypatch):
+    monkeypatch.setenv(profile_variable(), '/my/profile.xml')
+    (node,) = start(prefix, COLORIZE)
+    assert node.profile == '/my/profile.xml'
+
+
+def test_a_node_for_each_camera(prefix):
+    nodes = start(prefix, COLORIZE, cameras='[left,right]', image='thermal/image_raw')
+    assert {node.name for node in nodes} == {'colorize'}
+    assert set(by_namespace(nodes)) == {'/left', '/right'}
+    # Relative, so below /left and /right.
+    assert {node.remap('image_raw') for node in nodes} == {'thermal/image_raw'}
+    below = start(prefix, COLORIZE, cameras='[on]', namespace='/car')
+    assert '/car/on' in by_namespace(below)
+
+
+@pytest.mark.skipif(shutil.which('taskset') is None, reason='needs taskset of util-linux')
+def test_cpus_bind_nodes_and_limit_their_threads(prefix):
+    mine = sorted(os.sched_getaffinity(0))
+    first, last = str(mine[0]), str(mine[-1])
+    nodes = by_namespace(
+        start(prefix, COLORIZE, cameras='[left,right]', cpus=f'[{first},"{first},{last}"]')
+    )
+    assert nodes['/left'].cpus == first
+    assert nodes['/left'].parameters['threads'] == 1
+    assert nodes['/right'].parameters['threads'] == 2
+    if len(mine) > 1:
+        assert nodes['/right'].cpus != first
+    again = start(prefix, COLORIZE, cpus=f'[{first}]', threads='5')
+    assert by_namespace(again)['/'].parameters['threads'] == 5
+
+
+def load(file: str) -> ModuleType:
+    spec = importlib.util.spec_from_file_location('launch_file', FOLDER / file)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.mark.parametrize(
+    ('arguments', 'message'),
+    [
+        ({'cameras': 'left,right'}, r'cameras:=left,right is no list such as \[left\]'),
+        ({'cameras': '[left'}, 'is no list'),
+        ({'cameras': '[]'}, 'is no list'),
+        ({'cameras': '[left,1x]'}, r"'1x' in cameras:=\[left,1x\] does not look like left"),
+        ({'cameras': '[left,left]'}, 'cameras has a name twice'),
+        ({'cameras': '[left,right]', 'cpus': '[0-3]'}, '1 cpus for 2 nodes'),
+        ({'cpus': '[all]'}, 'does not look like 0-3'),
+        ({'cameras': '[left]', 'image': '/thermal'}, 'image:=/thermal is one topic for all'),
+        ({'cameras': '[left]', 'camera_info': '/info'}, 'camera_info:=/info is one topic for all'),
+    ],
+)
+def test_lists_that_make_no_sense_are_refused(prefix, arguments, message):
     from launch import LaunchContext
     from launch.actions import DeclareLaunchArgument
-    from launch.actions import OpaqueFunction
-    from launch.actions import SetEnvironmentVariable
-    from launch.launch_description_sources import get_launch_description_from_python_launch_file
-    from launch_ros.actions import Node
 
-    monkeypatch.setenv(profile_variable(), '/my/profile.xml')
-    description = get_launch_description_from_python_launch_file(str(PATH))
+    module = load(COLORIZE)
     context = LaunchContext()
-    parameters = tmp_path / 'parameters.yaml'
-    parameters.write_text('/**: {ros__parameters: {jpeg_quality: 50}}')
-    context.launch_configurations['params_file'] = str(parameters)
-    context.launch_configurations['provider'] = 'cpu'
-    nodes: list[Node] = []
-    for entity in description.entities:
-        if isinstance(entity, DeclareLaunchArgument | SetEnvironmentVariable):
+    context.launch_configurations.update(arguments)
+    for entity in module.generate_launch_description().entities:
+        if isinstance(entity, DeclareLaunchArgument):
             entity.visit(context)
-        elif isinstance(entity, OpaqueFunction):
-            nodes += entity.visit(context) or []
-    (node,) = nodes
-    assert isinstance(node, Node)
-    assert context.environment[profile_variable()] == '/my/profile.xml'
-    assert (node.node_package, node.node_executable) == ('morngan_ros', 'colorize')
+    with pytest.raises(RuntimeError, match=message):
+        module.colorizers(context)
+
+
+def test_processors_are_counted(prefix):
+    count = load(COLORIZE).count
+    assert [count(cpus) for cpus in ('0', '0-3', '0,2', '0-1,6-8')] == [1, 4, 2, 5]
+
+
+def test_replay_plays_to_the_node_and_the_viewer(prefix, monkeypatch):
+    monkeypatch.setenv('AWAITED', '3')
+    names = {'namespace': 'thermal', 'image': 'counts', 'delay': '0.1'}
+    node, player, viewer = start(prefix, REPLAY, bag='night', rate='2.0', loop='true', **names)
+    assert (node.name, player.name, viewer.name) == ('colorize', 'replay', 'rviz2')
+    assert node.parameters['use_sim_time'] is True
+    assert player.arguments[:5] == ['night', '--clock', '--rate', '2.0', '--loop']
+    config = Path(viewer.arguments[viewer.arguments.index('-d') + 1])
+    assert yaml.safe_load(config.read_text())['Visualization Manager']
+    for process in (node, player, viewer):
+        assert process.remap('__ns') == '/thermal'
+        assert process.remap('image_raw') == 'counts'
+        assert process.profile.endswith('fastdds.xml')
+
+
+@pytest.mark.parametrize(('viewer', 'started'), [('foxglove', ['foxglove_bridge']), ('none', [])])
+def test_replay_with_other_viewers(prefix, viewer, started):
+    processes = start(prefix, REPLAY, bag='sim', viewer=viewer, delay='0.1')
+    assert sorted(p.name for p in processes) == sorted(['colorize', 'replay', *started])
+    (player,) = (process for process in processes if process.name == 'replay')
+    assert '--loop' not in player.arguments
+
+
+def test_closing_rviz_ends_all(prefix):
+    processes = start(prefix, REPLAY, bag='night', delay='10.0')
+    assert 'replay' not in {process.name for process in processes}
+
+
+def test_a_viewer_that_is_not_installed_is_told_before_anything_runs(prefix):
+    from launch import LaunchContext
+
+    (prefix / 'share/ament_index/resource_index/packages/foxglove_bridge').unlink()
+    module = load(REPLAY)
+    context = LaunchContext()
+    context.launch_configurations['viewer'] = 'foxglove'
+    message = r'viewer:=foxglove needs the package foxglove_bridge.*-foxglove-bridge\)'
+    with pytest.raises(RuntimeError, match=message):
+        module.require_viewer(context)
+    context.launch_configurations['viewer'] = 'rviz'
+    module.require_viewer(context)

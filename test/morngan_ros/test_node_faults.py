@@ -127,7 +127,7 @@ def test_fault_matrix(running, topic, kinds, good):
         numbers = [1000 * (attempt + 1) + 2 * index for index in range(len(kinds))]
         for number, (build, _) in zip(numbers, kinds.values(), strict=True):
             opened.publish(topic, build(header(number)))
-            time.sleep(0.03)
+            time.sleep(0.03 * (1 + attempt) ** 2)  # until the node has taken it
             opened.publish(topic, good(number + 1))
             opened.wait_for_stamp('image_color', header(number + 1))
         seen = _counters(opened, received=before['received'] + 2 * len(kinds))

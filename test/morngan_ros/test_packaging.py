@@ -62,7 +62,7 @@ def test_colcon_installs_what_ros2_looks_for(installed):
     assert (share / 'ament_index/resource_index/packages/morngan_ros').is_file()
     own = share / 'morngan_ros'
     assert (own / 'package.xml').is_file()
-    for folder in ('launch', 'config', 'models'):
+    for folder in ('launch', 'config', 'config/sros2', 'models'):
         sources = {p.name for p in (ROOT / folder).iterdir() if p.is_file()}
         copies = {p.name for p in (own / folder).iterdir() if p.is_file()} if sources else set()
         assert copies == sources

@@ -1,0 +1,142 @@
+"""Play a recording through the node `colorizer` and look at it.
+
+All arguments of colorize.launch.py are arguments of this file too.
+
+Examples:
+    ros2 launch morngan_ros replay.launch.py bag:=night_bag image:=/thermal/image_raw loop:=true
+    ros2 launch morngan_ros replay.launch.py bag:=set00/V000/lwir viewer:=foxglove
+"""
+
+from ament_index_python.packages import get_package_prefix
+from ament_index_python.packages import PackageNotFoundError
+from launch import LaunchContext
+from launch import LaunchDescription
+from launch.actions import DeclareLaunchArgument
+from launch.actions import IncludeLaunchDescription
+from launch.actions import OpaqueFunction
+from launch.actions import Shutdown
+from launch.actions import TimerAction
+from launch.launch_description_sources import PythonLaunchDescriptionSource
+from launch.substitutions import LaunchConfiguration
+from launch.substitutions import PathJoinSubstitution
+from launch_ros.actions import Node
+from launch_ros.substitutions import FindPackageShare
+
+SHARE = FindPackageShare('morngan_ros')
+
+# What a viewer needs beside this package.
+PACKAGES = {'rviz': 'rviz2', 'foxglove': 'foxglove_bridge'}
+
+# The player and RViz are to use the names that the node uses.
+NAMES = {
+    'namespace': LaunchConfiguration('namespace'),
+    'remappings': [
+        ('image_raw', LaunchConfiguration('image')),
+        ('camera_info', LaunchConfiguration('camera_info')),
+    ],
+}
+
+
+def generate_launch_description() -> LaunchDescription:
+    return LaunchDescription(
+        [
+            DeclareLaunchArgument(
+                'bag',
+                description='What to play: a bag, a folder of pictures or a video; sim is a '
+                'simulated camera.',
+            ),
+            DeclareLaunchArgument(
+                'rate',
+                default_value='1.0',
+                description='Speed; 2.0 is twice as fast as it was recorded.',
+            ),
+            DeclareLaunchArgument(
+                'loop',
+                default_value='false',
+                choices=['true', 'false'],
+                description='Begin again at the end; stamps jump back then.',
+            ),
+            DeclareLaunchArgument(
+                'delay',
+                default_value='5.0',
+                description='Seconds until it plays, for models to load and viewers to open.',
+            ),
+            DeclareLaunchArgument(
+                'viewer',
+                default_value='rviz',
+                choices=['rviz', 'foxglove', 'none'],
+                description='RViz, or the bridge for Foxglove on port 8765, or neither.',
+            ),
+            # Before anything runs: what has started is left alone when launch fails.
+            OpaqueFunction(function=require_viewer),
+            IncludeLaunchDescription(
+                PythonLaunchDescriptionSource(
+                    PathJoinSubstitution([SHARE, 'launch', 'colorize.launch.py'])
+                ),
+                launch_arguments={'use_sim_time': 'true'}.items(),
+            ),
+            OpaqueFunction(function=player_and_viewer),
+        ]
+    )
+
+
+def require_viewer(context: LaunchContext) -> None:
+    """See that the viewer is installed.
+
+    Raises:
+        RuntimeError: It is not; launch prints the message and ends.
+    """
+    viewer = LaunchConfiguration('viewer').perform(context)
+    package = PACKAGES.get(viewer)
+    try:
+        if package is not None:
+            get_package_prefix(package)
+    except PackageNotFoundError:
+        raise RuntimeError(
+            f'viewer:={viewer} needs the package {package}; install it '
+            f'(apt: ros-$ROS_DISTRO-{package.replace("_", "-")}) or take viewer:=none'
+        ) from None
+
+
+def player_and_viewer(context: LaunchContext) -> list[Node | TimerAction]:
+    loops = LaunchConfiguration('loop').perform(context) == 'true'
+    player = Node(
+        package='morngan_ros',
+        executable='replay',
+        arguments=[
+            LaunchConfiguration('bag'),
+            '--clock',
+            '--rate',
+            LaunchConfiguration('rate'),
+            *(['--loop'] if loops else []),
+        ],
+        output='screen',
+        **NAMES,
+    )
+    delayed = TimerAction(period=LaunchConfiguration('delay'), actions=[player])
+    return [delayed, *viewers(LaunchConfiguration('viewer').perform(context))]
+
+
+def viewers(name: str) -> list[Node]:
+    if name == 'rviz':
+        config = PathJoinSubstitution([SHARE, 'config', 'colorize.rviz'])
+        return [
+            Node(
+                package=PACKAGES[name],
+                executable='rviz2',
+                arguments=['-d', config],
+                parameters=[{'use_sim_time': True}],
+                on_exit=Shutdown(reason='RViz was closed'),
+                **NAMES,
+            )
+        ]
+    if name == 'foxglove':
+        return [
+            Node(
+                package=PACKAGES[name],
+                executable='foxglove_bridge',
+                parameters=[{'use_sim_time': True}],
+                output='screen',
+            )
+        ]
+    return []

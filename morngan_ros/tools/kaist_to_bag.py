@@ -1,0 +1,142 @@
+"""Write a video of KAIST Multispectral Pedestrian as a rosbag2 with its annotations; no ROS needed.
+
+Thermal frames, camera_info and the annotated people, stamped at the 20 Hz of the recording; with
+--visible the registered colour frames too.
+"""
+
+import argparse
+from collections.abc import Iterator
+from collections.abc import Sequence
+from pathlib import Path
+import re
+
+import cv2
+import numpy as np
+
+from morngan_ros.detector import Detection
+from morngan_ros.errors import FrameError
+from morngan_ros.errors import SourceError
+from morngan_ros.sources import read_picture
+from morngan_ros.tools import cli
+from morngan_ros.tools import to_bag
+
+EXAMPLES = """\
+kaist-cvpr15/images/set04/V001 --out kaist_bag
+set04/V001 --annotations kaist-cvpr15/annotations --visible --start 1700000000 --out kaist_bag"""
+
+_RATE = 20.0
+_FRAME = re.compile(r'I(\d+)')
+
+
+@cli.reports_errors
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command; returns the exit code."""
+    options = _parse(argv)
+    skipped = cli.Skipped()
+    video = options.video
+    frames = _frames(video)
+    annotations = _find_annotations(video, options.annotations)
+    shots = _shots(video, frames, annotations, skipped, options)
+    to_bag.write(shots, len(frames), f'video {video.parent.name}/{video.name}', video, options)
+    if annotations is None:
+        print('no annotations were found; --annotations names their folder')
+    return skipped.exit_code()
+
+
+def _frames(video: Path) -> dict[int, Path]:
+    """Find the thermal frames of a video, by number."""
+    folder = video / 'lwir'
+    files = sorted(folder.glob('I[0-9]*.*')) if folder.is_dir() else []
+    frames = {int(match[1]): file for file in files if (match := _FRAME.fullmatch(file.stem))}
+    if not frames:
+        raise SourceError(
+            f'{video} is no video of KAIST: it has no lwir/I00000.jpg and so on; '
+            'name a folder such as images/set00/V000'
+        )
+    return frames
+
+
+def _find_annotations(video: Path, root: Path | None) -> Path | None:
+    """Find the folder of I00000.txt; where the archive has it unless another root is named."""
+    video = video.resolve()
+    part = Path(video.parent.name, video.name)
+    folder = (root or video.parent.parent.parent / 'annotations') / part
+    if folder.is_dir():
+        return folder
+    if root is not None:
+        raise SourceError(f'{root} holds no annotations of this video: there is no {folder}')
+    return None
+
+
+def _shots(
+    video: Path,
+    frames: dict[int, Path],
+    annotations: Path | None,
+    skipped: cli.Skipped,
+    options: argparse.Namespace,
+) -> Iterator[to_bag.Shot]:
+    start_ns = to_bag.start_ns(options)
+    first = min(frames)
+    for number, file in sorted(frames.items()):
+        try:
+            counts = read_picture(file)
+            visible = _read_color(video / 'visible' / file.name) if options.visible else None
+        except FrameError as error:
+            skipped(file.name, error)
+            continue
+        text = annotations / f'{file.stem}.txt' if annotations else None
+        found = read_annotations(text) if text is not None and text.is_file() else None
+        stamp_ns = start_ns + round((number - first) * 1e9 / _RATE)
+        yield to_bag.Shot(stamp_ns, counts, found, visible)
+
+
+def _read_color(file: Path) -> np.ndarray:
+    """Read a colour picture, uint8 [H, W, 3] RGB."""
+    bgr = cv2.imread(str(file), cv2.IMREAD_COLOR)
+    if bgr is None:
+        raise FrameError(f'{file} is missing or broken', 'undecodable')
+    return cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB)
+
+
+def read_annotations(file: Path) -> list[Detection]:
+    """Read the boxes of a frame in the text format of KAIST (bbGt version 3).
+
+    A line is a label, then left, top, width and height in pixels, then occlusion and more. Labels
+    stay as they are: person, people, cyclist, person?.
+
+    Raises:
+        SourceError: A line has another form; the message names file and line.
+    """
+    found = []
+    for number, line in enumerate(file.read_text(encoding='utf-8').splitlines(), 1):
+        if not line.strip() or line.startswith('%'):
+            continue
+        label, *fields = line.split()
+        try:
+            x, y, width, height = (float(field) for field in fields[:4])
+        except ValueError:
+            raise SourceError(
+                f'{file}, line {number}: not a label with left, top, width and height: {line!r}'
+            ) from None
+        found.append(Detection(label, 0, 1.0, (x, y, x + width, y + height)))
+    return found
+
+
+def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
+    parser = cli.parser('kaist_to_bag', __doc__ or '', EXAMPLES)
+    parser.add_argument('video', type=Path, help='folder of a video, which holds lwir and visible')
+    parser.add_argument(
+        '--annotations',
+        type=Path,
+        metavar='FOLDER',
+        help='holds set00/V000/I00000.txt and so on (default: annotations beside images)',
+    )
+    parser.add_argument(
+        '--visible', action='store_true', help=f'write colour too, to {to_bag.VISIBLE_TOPIC}'
+    )
+    to_bag.add_arguments(parser, '/thermal/image_raw')
+    return parser.parse_args(argv)
+
+
+if __name__ == '__main__':
+    raise SystemExit(main())
