@@ -94,7 +94,10 @@ def to_compressed(rgb: np.ndarray, header: Header, quality: int) -> CompressedIm
         FrameError: JPEG cannot hold a picture of this size.
     """
     bgr = cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR)
-    done, encoded = cv2.imencode('.jpg', bgr, [cv2.IMWRITE_JPEG_QUALITY, quality])
+    try:
+        done, encoded = cv2.imencode('.jpg', bgr, [cv2.IMWRITE_JPEG_QUALITY, quality])
+    except cv2.error:  # what older OpenCV does instead of saying no
+        done = False
     if not done:
         raise FrameError(
             f'a picture of {rgb.shape[1]}x{rgb.shape[0]} does not fit into JPEG', 'too large'

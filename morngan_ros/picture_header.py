@@ -8,6 +8,9 @@ import struct
 
 _PNG = b'\x89PNG\r\n\x1a\n'
 _JPEG = b'\xff\xd8\xff'
+_JPEG_END = b'\xff\xd9'
+# Cameras pad their frames; the end must lie among the last bytes all the same.
+_JPEG_PADDING = 4096
 _BMP = b'BM'
 _PNM = re.compile(rb'P[2356](?:\s|#[^\n]*\n)+(\d{1,9})(?:\s|#[^\n]*\n)+(\d{1,9})\s')
 
@@ -54,7 +57,7 @@ def claimed_size(data: memoryview) -> tuple[int, int] | None:
 
 
 def can_hold(data: memoryview, height: int, width: int) -> bool:
-    """Tell whether a file is long enough for its size; False only where that is sure.
+    """Tell whether a file is whole and long enough for its size; False only where that is sure.
 
     Args:
         data: A file as `claimed_size` takes it.
@@ -67,6 +70,9 @@ def can_hold(data: memoryview, height: int, width: int) -> bool:
         bits = height * width * depth * _PNG_CHANNELS.get(color, 1)
         return bits <= 8 * _DEFLATE_LIMIT * len(data)
     if head.startswith(_JPEG):
+        # Older OpenCV paints what is missing grey, and says nothing.
+        if _JPEG_END not in bytes(data[-_JPEG_PADDING:]):
+            return False
         return (height // 8) * (width // 8) <= 8 * len(data)  # a Huffman code has a bit or more
     return True
 

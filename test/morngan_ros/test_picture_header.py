@@ -80,6 +80,12 @@ def test_files_can_hold_what_they_hold(suffix):
         assert can_hold(memoryview(data), side, side)
 
 
+def test_a_jpeg_without_its_end_is_cut():
+    data = encoded('.jpg')
+    assert can_hold(memoryview(data + bytes(1000)), 40, 56)  # padded by the camera
+    assert not can_hold(memoryview(data[:-2]), 40, 56)
+
+
 @pytest.mark.parametrize('suffix', ['.png', '.jpg'])
 def test_files_that_cannot_hold_what_they_claim(suffix):
     data = bytearray(encoded(suffix))
