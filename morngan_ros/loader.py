@@ -31,8 +31,10 @@ class Loader:
         """Load, while the executor turns to other callbacks; returns what is done."""
         done: Future = Future(executor=executor)
 
-        def resume(loading: 'Loading[Pipeline]') -> None:
-            done.set_result(loading)
+        def resume(_: 'Loading[Pipeline]') -> None:
+            # Without the models: they would hold themselves through this callback, and stay in
+            # memory until the garbage collector comes by.
+            done.set_result(None)
             executor.wake()
 
         loading = self.start(settings)
