@@ -10,6 +10,7 @@ PIP := $(RUN) -m pip install --quiet --disable-pip-version-check
 INPUT ?=
 DETECTOR ?=
 MODEL ?=
+MINUTES ?=
 PYTEST ?=
 
 ifeq ($(filter $(ROS),kilted jazzy),)
@@ -33,7 +34,7 @@ unexport _ROS_WHEELS_BOOTSTRAP_COMPLETE
 export LD_LIBRARY_PATH := $(shell echo "$$LD_LIBRARY_PATH" | tr : '\n' | grep -v '^/opt/ros/' | paste -sd:)
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test lint bench colcon clean
+.PHONY: help venv demo test lint bench soak colcon clean
 
 help:  ## Show this list
 	@echo 'make TARGET [ROS=kilted|jazzy] [PYTHON=python3]'
@@ -56,8 +57,11 @@ lint: $(VENV)/.dev  ## Check style and types
 	$(RUN) -m ruff format --check .
 	$(RUN) -m mypy
 
-bench: $(VENV)/.dev  ## Measure the models, as ratios: prints and writes out/bench.json
+bench: $(VENV)/.dev  ## Measure models, node and training: prints and writes out/bench.json
 	@$(RUN) -m morngan_train.bench
+
+soak: venv  ## Run the node under overload for 20 minutes, with a verdict [MINUTES=1]
+	@$(RUN) -m morngan_ros.tools.soak $(if $(MINUTES),--minutes '$(MINUTES)')
 
 colcon: $(VENV)/.dev  ## Prove that `colcon build` installs the package
 	PATH='$(CURDIR)/$(VENV)/bin':"$$PATH" colcon build --event-handlers console_direct+

@@ -63,6 +63,7 @@ setup(
             'kaist_to_bag = morngan_ros.tools.kaist_to_bag:main',
             'flir_to_bag = morngan_ros.tools.flir_to_bag:main',
             'recorder = morngan_ros.tools.recorder:main',
+            'soak = morngan_ros.tools.soak:main',
             'replay = morngan_ros.tools.replay:main',
             'build_engine = morngan_ros.tools.build_engine:main',
         ],

@@ -37,6 +37,7 @@ from std_srvs.srv import Trigger
 
 from morngan_ros import diagnostics
 from morngan_ros import resources
+from morngan_ros.allocator import keep_large_buffers
 from morngan_ros.errors import DeviceError
 from morngan_ros.errors import MornganError
 from morngan_ros.health import Health
@@ -49,6 +50,7 @@ from morngan_ros.parameters import takes
 from morngan_ros.pipeline import Pipeline
 from morngan_ros.qos_events import QosWatch
 from morngan_ros.ros_logging import speak_through
+from morngan_ros.shared_memory import remove_leftovers
 from morngan_ros.worker import Worker
 
 # Seconds that a frame under work may take to finish at the end.
@@ -397,6 +399,8 @@ def main(args: Sequence[str] | None = None) -> int:
     Returns:
         Exit code: 0 after a signal, 1 if a parameter given at the start is of no use.
     """
+    keep_large_buffers()
+    remove_leftovers()
     rclpy.init(args=None if args is None else list(args))
     node = None
     try:

@@ -112,7 +112,8 @@ def _load_first(
         try:
             return _load(file, provider, wish), failures
         except (ModelError, ProviderError) as error:
-            failures.append(error)
+            # Its traceback would hold the engine that loads after it until garbage is collected.
+            failures.append(error.with_traceback(None))
     kind = ModelError if any(isinstance(f, ModelError) for f in failures) else ProviderError
     reasons = '; '.join(str(failure) for failure in failures)
     raise kind(f'{file.path}: no provider can run it: {reasons}')

@@ -1,4 +1,4 @@
-"""Time generators and training on this machine, every path in the same run, and report ratios.
+"""Time generators, node and training on this machine, each path in the same run, with ratios.
 
 Rounds are interleaved: each round times every variant once, so that a machine that slows down
 slows all of them. Milliseconds are this machine's; the ratios are what carries over.
@@ -118,6 +118,28 @@ def bench_full_size(rounds: int) -> dict[str, dict[str, dict[str, float]]]:
         return {title: interleaved(variants, rounds, title)}
 
 
+def bench_messages(rounds: int) -> dict[str, dict[str, dict[str, float]]]:
+    """Time thermal message to colour message without DDS; the first row is cv_bridge's way."""
+    from morngan_train import bench_node  # ROS is not on every workstation
+
+    results = {}
+    for encoding in bench_node.ENCODINGS:
+        title = f'messages without model and DDS, {encoding} 640x512'
+        results[title] = interleaved(bench_node.ways(encoding), rounds, title)
+    return results
+
+
+def _bench_node() -> dict[str, dict[str, Any]] | None:
+    """Measure the node in processes of its own; None, and a word of it, without ROS."""
+    try:
+        from morngan_train import bench_node
+    except ImportError as error:
+        Console(stderr=True).print(f'left out the node: {error}')
+        return None
+    with Console(stderr=True).status('the node with a trivial model, two minutes'):
+        return bench_node.bench_node()
+
+
 def _load(model: Path, provider: str) -> Generator | None:
     """Load a model, or say why this provider is left out."""
     try:
@@ -137,6 +159,15 @@ def _show(results: Mapping[str, Mapping[str, Mapping[str, float]]]) -> None:
         for name, row in rows.items():
             table.add_row(name, *(str(row[key]) for key in ('p50', 'p95', 'min', 'fps', 'ratio')))
         Console().print(table)
+
+
+def _show_node(node: Mapping[str, Mapping[str, Any]], goals: Mapping[str, float]) -> None:
+    title = 'the node with a trivial model, 640x512, 30 frames/s'
+    table = Table('encoding', 'in the node, p50 ms', 'to arrival, p50 ms', 'cores', title=title)
+    for encoding, row in node.items():
+        table.add_row(encoding, *(str(row[key]) for key in ('node_ms', 'arrival_ms', 'cores')))
+    table.add_row('goal, below', str(goals['node_ms']), '', str(goals['cores']))
+    Console().print(table)
 
 
 def _show_training(training: Mapping[str, Any]) -> None:
@@ -175,13 +206,21 @@ def main() -> int:
         **bench_files(models, args.rounds),
         **bench_full_size(max(3, args.rounds // 5)),
     }
+    node = _bench_node()
+    if node is not None:
+        from morngan_train.bench_node import GOALS
+
+        results |= bench_messages(2 * args.rounds)
+        _show_node(node, GOALS)
     _show(results)
     training = {'memory': bench_memory(), 'step': None if args.skip_step else bench_step()}
     _show_training(training)
     machine = {'processor': platform.processor() or platform.machine(), 'cores': os.cpu_count()}
     args.out.parent.mkdir(parents=True, exist_ok=True)
     args.out.write_text(
-        json.dumps({'machine': machine, 'results': results, 'training': training}, indent=2)
+        json.dumps(
+            {'machine': machine, 'results': results, 'node': node, 'training': training}, indent=2
+        )
     )
     print(f'wrote {args.out}')
     return 0

@@ -10,7 +10,6 @@ from contextlib import ExitStack
 import json
 import os
 from pathlib import Path
-import random
 import statistics
 import time
 from typing import Any
@@ -21,7 +20,6 @@ from rclpy.node import Node
 from rich.progress import Progress
 from rich.progress import TaskID
 
-from morngan_ros import fastdds
 from morngan_ros.bags import BagReader
 from morngan_ros.bags import COMPRESSED_IMAGE
 from morngan_ros.bags import is_bag
@@ -100,7 +98,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         options.rate = affordable_rate(model, options, first)
     source = open_source(options.input, rate=options.rate, frames=options.frames)
     _make_room(options.out)
-    _set_environment()
+    ros.keep_to_itself()
     parameters = {
         'model': model.resolve(),
         'provider': options.provider,
@@ -326,13 +324,6 @@ def _make_room(out: Path) -> None:
     out.mkdir(parents=True, exist_ok=True)
     for name in ('contact_sheet.png', 'demo.mcap', 'summary.json'):
         (out / name).unlink(missing_ok=True)
-
-
-def _set_environment() -> None:
-    """Keep the demo on this machine and to itself, unless the user wants it otherwise."""
-    os.environ.setdefault('ROS_DOMAIN_ID', str(random.randint(20, 100)))
-    os.environ.setdefault('ROS_AUTOMATIC_DISCOVERY_RANGE', 'LOCALHOST')
-    fastdds.set_profile()
 
 
 def _is_compressed(where: str) -> bool:

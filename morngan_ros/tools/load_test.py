@@ -5,12 +5,16 @@ of the thermal frame to the arrival of the colour frame in the third process.
 """
 
 import argparse
+from collections.abc import Mapping
 from collections.abc import Sequence
 from contextlib import ExitStack
+from contextlib import suppress
+from dataclasses import dataclass
 import itertools
 import json
 import os
 from pathlib import Path
+import re
 import tempfile
 import threading
 import time
@@ -22,10 +26,10 @@ from rclpy.executors import SingleThreadedExecutor
 from rclpy.qos import qos_profile_sensor_data
 from sensor_msgs.msg import Image
 
-from morngan_ros import fastdds
 from morngan_ros.errors import SourceError
 from morngan_ros.models import default_model
 from morngan_ros.tools import cli
+from morngan_ros.tools import proc
 from morngan_ros.tools import ros
 from morngan_ros.tools.processes import Child
 
@@ -39,6 +43,41 @@ _MODULE = 'morngan_ros.tools.load_test'
 _COUNTERS = ('received', 'published', 'dropped', 'bad', 'failed')
 # Different frames that the camera sends in turn.
 _SCENES = 8
+
+
+@dataclass(frozen=True)
+class Stream:
+    """What the camera sends.
+
+    Attributes:
+        seconds: Length.
+        rate: Frames a second.
+        size: Width and height in pixels.
+        encoding: 'mono8', or 'mono16' for counts of 14 bits.
+    """
+
+    seconds: float = 60.0
+    rate: float = 30.0
+    size: tuple[int, int] = (640, 512)
+    encoding: str = 'mono8'
+
+
+def role(name: str, out: Path, stream: Stream) -> list[str]:
+    """Return the module and arguments of the process 'camera' or 'viewer', for a `Child`.
+
+    Args:
+        name: Which of them.
+        out: JSON file that it writes at its end: what `publish` or `subscribe` return.
+        stream: What is sent.
+    """
+    width, height = stream.size
+    command = [_MODULE, f'--role={name}', f'--out={out}', f'--seconds={stream.seconds}']
+    return [
+        *command,
+        f'--rate={stream.rate}',
+        f'--size={width}x{height}',
+        f'--encoding={stream.encoding}',
+    ]
 
 
 def publish(options: argparse.Namespace) -> dict[str, Any]:
@@ -96,33 +135,45 @@ def subscribe(options: argparse.Namespace) -> dict[str, Any]:
     return {'arrivals': arrivals, 'node': watch.values}
 
 
-def measure(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
+def measure(
+    stream: Stream,
+    folder: Path,
+    model: Path | None = None,
+    provider: str = 'auto',
+    threads: int = 0,
+) -> dict[str, Any]:
     """Run the three processes and compare what they saw.
+
+    Args:
+        stream: What the camera sends.
+        folder: For logs.
+        model: Generator; None: the one that ships.
+        provider: Parameter of the node.
+        threads: Parameter of the node.
 
     Raises:
         SourceError: A process ended early; the message holds its last words.
     """
-    width, height = options.size
-    own = [f'--seconds={options.seconds}', f'--rate={options.rate}']
-    own += [f'--size={width}x{height}', f'--encoding={options.encoding}']
-    model = (options.model or default_model()).resolve()
+    width, height = stream.size
+    model = (model or default_model()).resolve()
     node = ['morngan_ros.colorize_node', '--ros-args', '-p', f'model:={model}']
-    node += ['-p', f'provider:={options.provider}', '-p', f'warm_up_size:=[{width}, {height}]']
+    node += ['-p', f'provider:={provider}', '-p', f'threads:={threads}']
+    node += ['-p', f'warm_up_size:=[{width}, {height}]']
+    cpu: list[tuple[int, float]] = []
     with ExitStack() as stack:
 
         def start(name: str, command: Sequence[str]) -> Child:
             log = folder / f'{name}.log'
             return stack.enter_context(Child(name, command, log, dict(os.environ)))
 
-        def role(name: str) -> list[str]:
-            return [_MODULE, f'--role={name}', f'--out={folder / name}.json', *own]
-
-        viewer = start('viewer', role('viewer'))
+        viewer = start('viewer', role('viewer', folder / 'viewer.json', stream))
         colorizer = start('node', node)
-        camera = start('camera', role('camera'))
+        camera = start('camera', role('camera', folder / 'camera.json', stream))
         pause = threading.Event()
         while camera.exit_code is None:
             pause.wait(0.1)
+            with suppress(OSError):  # it has just ended, which is told below
+                cpu.append((time.time_ns(), proc.read(colorizer.pid).cpu))
             for child in (viewer, colorizer):
                 if child.exit_code is not None:
                     raise SourceError(f'the {child.name} ended early: {child.last_words()}')
@@ -132,14 +183,36 @@ def measure(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
         viewer.end()
     camera_saw = json.loads((folder / 'camera.json').read_text())
     viewer_saw = json.loads((folder / 'viewer.json').read_text())
-    report = summarize(camera_saw['stamps'], viewer_saw['arrivals'], options.seconds)
+    report = summarize(camera_saw['stamps'], viewer_saw['arrivals'], stream.seconds)
     values = viewer_saw['node']
     report['node'] = {name: int(values.get(name, 0)) for name in _COUNTERS}
     report['node']['exit_code'] = colorizer_code
+    report['node']['cores'] = _cores(cpu, camera_saw['stamps'])
+    report['node']['stages_ms'] = _stages(values)
     for name in ('provider', 'precision', 'model'):
         report[name] = values.get(name, 'unknown')
     report['lost_on_the_way'] = report['node']['published'] - report['arrived']
     return report
+
+
+def _cores(cpu: Sequence[tuple[int, float]], stamps: Sequence[int]) -> float | None:
+    """Return the processor time of the node a second while frames came; None if it cannot be told.
+
+    Args:
+        cpu: Time in nanoseconds and seconds of processor time so far.
+        stamps: Of the frames, in nanoseconds.
+    """
+    while_loaded = [(t, s) for t, s in cpu if stamps and stamps[0] <= t <= stamps[-1]]
+    if len(while_loaded) < 2:
+        return None
+    (begin, before), (end, after) = while_loaded[0], while_loaded[-1]
+    return round((after - before) / (end - begin) * 1e9, 4)
+
+
+def _stages(values: Mapping[str, str]) -> dict[str, float]:
+    """Read the median of each stage from the figures of the node."""
+    found = {re.fullmatch(r'(.+) p50 \(ms\)', name): value for name, value in values.items()}
+    return {match[1]: float(value) for match, value in found.items() if match}
 
 
 def summarize(
@@ -153,16 +226,29 @@ def summarize(
         seconds: Length of the test; the first and last 10 s are compared, or thirds if shorter.
     """
     span = min(10.0, seconds / 3) * 1e9
+    latencies = [t - s for s, t in arrivals]
     first = [t - s for s, t in arrivals if sent and s < sent[0] + span]
     last = [t - s for s, t in arrivals if sent and s > sent[-1] - span]
     return {
         'sent': len(sent),
         'arrived': len(arrivals),
+        'frames_per_second': _rate([arrival for _, arrival in arrivals]),
         'foreign_stamps': len({s for s, _ in arrivals} - set(sent)),
         'repeated': len(arrivals) - len({s for s, _ in arrivals}),
         'out_of_order': sum(b[0] < a[0] for a, b in itertools.pairwise(arrivals)),
-        'latency_ms': {'first': _quantiles(first), 'last': _quantiles(last)},
+        'latency_ms': {
+            'first': _quantiles(first),
+            'last': _quantiles(last),
+            'all': _quantiles(latencies),
+        },
     }
+
+
+def _rate(times_ns: Sequence[int]) -> float:
+    """Return events a second from the first to the last; 0 if there are less than two."""
+    if len(times_ns) < 2:
+        return 0.0
+    return round((len(times_ns) - 1) / (times_ns[-1] - times_ns[0]) * 1e9, 2)
 
 
 def _quantiles(latencies_ns: Sequence[int]) -> dict[str, float]:
@@ -180,10 +266,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         result = (publish if options.role == 'camera' else subscribe)(options)
         options.out.write_text(json.dumps(result))
         return 0
-    fastdds.set_profile()
-    os.environ.setdefault('ROS_AUTOMATIC_DISCOVERY_RANGE', 'LOCALHOST')
+    ros.keep_to_itself()
     with tempfile.TemporaryDirectory(prefix='load_test-') as folder:
-        report = measure(options, Path(folder))
+        stream = Stream(options.seconds, options.rate, options.size, options.encoding)
+        report = measure(stream, Path(folder), options.model, options.provider, options.threads)
     text = json.dumps(report, indent=2)
     print(text)
     if options.out is not None:
@@ -195,6 +281,7 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = cli.parser('load_test', str(__doc__), EXAMPLES)
     parser.add_argument('--model', type=Path, help='generator (default: the one that ships)')
     parser.add_argument('--provider', default='auto', help='what runs the models')
+    parser.add_argument('--threads', type=int, default=0, help='of the models; 0: all cores')
     parser.add_argument('--seconds', type=float, default=60.0, help='default: %(default)s')
     parser.add_argument('--rate', type=float, default=30.0, help='frames a second (30)')
     parser.add_argument('--size', type=cli.size, default=(640, 512), help='WIDTHxHEIGHT (640x512)')

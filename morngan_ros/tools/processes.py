@@ -51,6 +51,11 @@ class Child:
         self.end()
 
     @property
+    def pid(self) -> int:
+        """Its number, under which the kernel knows it."""
+        return self._process.pid
+
+    @property
     def exit_code(self) -> int | None:
         """None while it runs; negative: the signal that ended it."""
         return self._process.poll()

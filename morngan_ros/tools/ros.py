@@ -4,6 +4,8 @@ from collections.abc import Callable
 from collections.abc import Iterator
 from collections.abc import Sequence
 from contextlib import contextmanager
+import os
+import random
 import signal
 import threading
 import time
@@ -33,6 +35,16 @@ _END = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 # Frames that may wait for a slow subscriber: one second of a 10 Hz camera.
 _DEPTH = 10
+
+
+def keep_to_itself() -> None:
+    """Keep this process and its children on this machine and away from other nodes on it.
+
+    The user's own choice stays: variables that are set are left as they are.
+    """
+    os.environ.setdefault('ROS_DOMAIN_ID', str(random.randint(20, 100)))
+    os.environ.setdefault('ROS_AUTOMATIC_DISCOVERY_RANGE', 'LOCALHOST')
+    fastdds.set_profile()
 
 
 def split_arguments(argv: Sequence[str] | None) -> tuple[list[str] | None, list[str] | None]:

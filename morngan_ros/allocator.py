@@ -1,0 +1,23 @@
+"""Keep the memory of a frame for the next one, instead of giving it back to the kernel.
+
+glibc returns a buffer of a megabyte to the kernel when it is freed, and the next frame faults every
+page in again. That takes longer than all copies of a frame together.
+"""
+
+import ctypes
+
+# Names of mallopt(3).
+_TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3
+# The most that glibc takes: larger buffers are mapped one by one.
+_LARGEST = 32 * 1024 * 1024
+# Free memory that stays with the process.
+_KEPT = 64 * 1024 * 1024
+
+
+def keep_large_buffers() -> bool:
+    """Set this for the process; False where the C library has no such setting."""
+    try:
+        mallopt = ctypes.CDLL(None).mallopt
+    except (AttributeError, OSError):
+        return False
+    return bool(mallopt(_MMAP_THRESHOLD, _LARGEST) and mallopt(_TRIM_THRESHOLD, _KEPT))

@@ -1,0 +1,39 @@
+"""Buffers of frames stay with the process."""
+
+import platform
+import subprocess
+import sys
+
+import pytest
+
+# Takes and frees what a frame passes through 200 times; prints the pages faulted in for each.
+FAULTS = """
+import resource, sys, threading
+from array import array
+from morngan_ros.allocator import keep_large_buffers
+if sys.argv[1] == 'keep':
+    assert keep_large_buffers()
+frame = bytes(640 * 512 * 3)
+def work():
+    for turn in range(220):
+        if turn == 20:
+            before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+        buffers = [array('B') for _ in range(4)]
+        for buffer in buffers:
+            buffer.frombytes(frame)
+    print((resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before) / 200)
+thread = threading.Thread(target=work)
+thread.start()
+thread.join()
+"""
+
+
+def faults(mode: str) -> float:
+    command = [sys.executable, '-c', FAULTS, mode]
+    return float(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != 'glibc', reason='a setting of glibc')
+def test_frames_are_not_faulted_in_again_and_again():
+    assert faults('keep') < 10
+    assert faults('leave') > 100  # else the setting is of no use any more
