@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import rclpy
 from rclpy.impl.rcutils_logger import RcutilsLogger
 from rclpy.qos import qos_policy_name_from_kind
 
@@ -11,6 +12,9 @@ try:
 except ImportError:  # Humble
     from rclpy.qos_event import PublisherEventCallbacks
     from rclpy.qos_event import SubscriptionEventCallbacks
+
+# Middleware that tells of mismatches; asking another for it can end in an exception.
+_TELL_TALES = ('rmw_fastrtps', 'rmw_cyclonedds')
 
 
 class QosWatch:
@@ -24,8 +28,10 @@ class QosWatch:
         self.problem = ''
         self._logger = logger
 
-    def subscription(self, topic: str) -> SubscriptionEventCallbacks:
-        """Make the callbacks of a subscription of `topic`."""
+    def subscription(self, topic: str) -> SubscriptionEventCallbacks | None:
+        """Make the callbacks of a subscription of `topic`; None where nothing would call them."""
+        if not _is_told():
+            return None
 
         def mismatch(event: Any) -> None:
             policy = _policy(event)
@@ -41,8 +47,10 @@ class QosWatch:
 
         return SubscriptionEventCallbacks(incompatible_qos=mismatch)
 
-    def publisher(self, topic: str) -> PublisherEventCallbacks:
-        """Make the callbacks of a publisher of `topic`."""
+    def publisher(self, topic: str) -> PublisherEventCallbacks | None:
+        """Make the callbacks of a publisher of `topic`; None where nothing would call them."""
+        if not _is_told():
+            return None
 
         def mismatch(event: Any) -> None:
             policy = _policy(event)
@@ -61,6 +69,10 @@ class QosWatch:
     def _tell(self, problem: str) -> None:
         self.problem = problem
         self._logger.warning(problem)
+
+
+def _is_told() -> bool:
+    return str(rclpy.get_rmw_implementation_identifier()).startswith(_TELL_TALES)
 
 
 def _policy(event: Any) -> str:
