@@ -1,6 +1,7 @@
 """The node in a process of its own, over real DDS, with a model whose pixels are known."""
 
 from collections.abc import Iterator
+import itertools
 from pathlib import Path
 import re
 import signal
@@ -152,10 +153,10 @@ def test_all_outputs_of_a_frame_share_its_header(node, shared_probe):
         info = CameraInfo(width=2 * WIDTH, height=2 * HEIGHT)
         info.k = np.array([100.0, 0, 64, 0, 100, 48, 0, 0, 1])
         shared_probe.publish('camera_info', info)
-        sent = mono8(3)
+        numbers = itertools.count(300)  # the same message again would not be published again
 
         def complete() -> bool:
-            shared_probe.publish('image_raw', sent)
+            shared_probe.publish('image_raw', mono8(next(numbers)))
             return all(
                 opened.messages(topic)
                 for topic in (
@@ -167,6 +168,8 @@ def test_all_outputs_of_a_frame_share_its_header(node, shared_probe):
             )
 
         wait_until(complete, 'all outputs')
+        sent = mono8(3)
+        shared_probe.publish('image_raw', sent)
         jpeg = opened.wait_for_stamp('image_color/compressed', sent.header)
         calibration = opened.wait_for_stamp('camera_info_color', sent.header)
         detections = opened.wait_for_stamp('detections', sent.header)
@@ -196,8 +199,10 @@ def test_nothing_found_is_an_empty_array(node, shared_probe):
         with probe('/shared') as opened:
             opened.listen(Detection2DArray, 'detections')
 
+            numbers = itertools.count(400)
+
             def answered() -> bool:
-                shared_probe.publish('image_raw', mono8(4))
+                shared_probe.publish('image_raw', mono8(next(numbers)))
                 return bool(opened.messages('detections'))
 
             wait_until(answered, 'an array of detections')
