@@ -1,0 +1,175 @@
+"""Average precision: hand-worked cases, a slow re-implementation, pycocotools, the yardstick."""
+
+from pathlib import Path
+from types import ModuleType
+
+import numpy as np
+import pytest
+
+from morngan_train.metrics.detection import average_precision
+from morngan_train.metrics.detection import Boxes
+
+NONE = np.zeros((0, 4))
+
+
+def _boxes(
+    found: list[tuple[float, ...]], truth: list[tuple[float, ...]], ignore: np.ndarray = NONE
+) -> Boxes:
+    """Make a picture; rows of `found` end with their score."""
+    rows = np.array(found, float).reshape(-1, 5)
+    return Boxes(rows[:, :4], rows[:, 4], np.array(truth, float).reshape(-1, 4), ignore)
+
+
+def test_hand_worked() -> None:
+    truth = [(0.0, 0.0, 10.0, 10.0), (20.0, 0.0, 30.0, 10.0)]
+    hit, false, second = (0, 0, 10, 10, 0.9), (50, 50, 60, 60, 0.8), (20, 0, 30, 10, 0.7)
+    assert average_precision([_boxes([hit, second], truth)]) == 1.0
+    # Precision 1 up to recall 0.5 (51 of 101 places), 2/3 beyond.
+    expected = (51 + 50 * 2 / 3) / 101
+    assert average_precision([_boxes([hit, false, second], truth)]) == pytest.approx(expected)
+    # The second box on the same object is false.
+    assert average_precision([_boxes([hit, hit], truth)]) == pytest.approx(51 / 101)
+    assert average_precision([_boxes([], truth)]) == 0.0
+    assert np.isnan(average_precision([_boxes([hit], [])]))
+
+
+def test_iou_of_one_half_is_a_hit() -> None:
+    truth = [(0.0, 0.0, 10.0, 10.0)]
+    assert average_precision([_boxes([(0, 0, 10, 5, 0.9)], truth)]) == 1.0
+    assert average_precision([_boxes([(0, 0, 10, 4.9, 0.9)], truth)]) == 0.0
+
+
+def test_more_than_half_inside_an_ignore_region_does_not_count() -> None:
+    truth = [(0.0, 0.0, 10.0, 10.0)]
+    hit = (0, 0, 10, 10, 0.5)
+    region = np.array([[100.0, 0.0, 110.0, 10.0]])
+    inside, half = (104, 0, 114, 10, 0.9), (105, 0, 115, 10, 0.9)
+    assert average_precision([_boxes([inside, hit], truth, region)]) == 1.0
+    assert average_precision([_boxes([half, hit], truth, region)]) == 0.5
+    # A hit counts wherever it is.
+    everywhere = np.array([[0.0, 0.0, 200.0, 200.0]])
+    assert average_precision([_boxes([hit], truth, everywhere)]) == 1.0
+
+
+def test_no_limit_of_detections() -> None:
+    truth = [(20.0 * i, 0.0, 20.0 * i + 10, 10.0) for i in range(400)]
+    found = [(*box, 1 - i / 1000) for i, box in enumerate(truth)]
+    assert average_precision([_boxes(found, truth)]) == 1.0
+
+
+def _scene(rng: np.random.Generator, *, ignore: bool) -> list[Boxes]:
+    pictures = []
+    for _ in range(12):
+        corner = rng.uniform(0, 80, (int(rng.integers(0, 7)), 2))
+        truth = np.hstack([corner, corner + rng.uniform(5, 30, corner.shape)])
+        near = truth[rng.integers(0, len(truth), 9)] if len(truth) else np.zeros((0, 4))
+        near = near + rng.normal(0, 2.0, near.shape)
+        near[:, 2:] = np.maximum(near[:, 2:], near[:, :2] + 1)
+        corner = rng.uniform(0, 80, (6, 2))
+        found = np.vstack([near, np.hstack([corner, corner + rng.uniform(5, 30, (6, 2))])])
+        corner = rng.uniform(0, 60, (2 if ignore else 0, 2))
+        regions = np.hstack([corner, corner + 30])
+        pictures.append(Boxes(found, rng.permutation(len(found)) / 100 + 0.01, truth, regions))
+    return pictures
+
+
+def _common(a: np.ndarray, b: np.ndarray) -> float:
+    return max(0.0, min(a[2], b[2]) - max(a[0], b[0])) * max(0.0, min(a[3], b[3]) - max(a[1], b[1]))
+
+
+def _size(a: np.ndarray) -> float:
+    return (a[2] - a[0]) * (a[3] - a[1])
+
+
+def _slow(pictures: list[Boxes]) -> float:
+    """Compute it one box at a time, and the curve by its definition."""
+    judged: list[tuple[float, bool]] = []
+    for picture in pictures:
+        free = list(range(len(picture.truth)))
+        for i in sorted(range(len(picture.scores)), key=lambda i: -picture.scores[i]):
+            box, best, match = picture.found[i], 0.5, None
+            for j in free:
+                common = _common(box, picture.truth[j])
+                iou = common / (_size(box) + _size(picture.truth[j]) - common)
+                if iou >= best:
+                    best, match = iou, j
+            if match is not None:
+                free.remove(match)
+                judged.append((picture.scores[i], True))
+            elif all(_common(box, region) / _size(box) <= 0.5 for region in picture.ignore):
+                judged.append((picture.scores[i], False))
+    judged.sort(key=lambda row: -row[0])
+    total = sum(len(picture.truth) for picture in pictures)
+    curve, hits = [], 0
+    for count, (_, hit) in enumerate(judged, 1):
+        hits += hit
+        curve.append((hits / total, hits / count))
+    reached = [[p for r, p in curve if r >= wanted] for wanted in np.linspace(0, 1, 101)]
+    return sum(max(precisions, default=0.0) for precisions in reached) / 101
+
+
+@pytest.mark.parametrize('seed', range(5))
+def test_against_a_slow_one(seed: int) -> None:
+    pictures = _scene(np.random.default_rng(seed), ignore=True)
+    for i, picture in enumerate(pictures):
+        # Scores differ between pictures: sorting of equal ones is no matter of this test.
+        picture.scores[:] += i / 10000
+    value = average_precision(pictures)
+    assert value == pytest.approx(_slow(pictures), abs=1e-9)
+    assert 0.1 < value < 0.9
+
+
+def test_against_pycocotools() -> None:
+    """With no ignore regions: COCO's crowds are matched, not only covered."""
+    pytest.importorskip('pycocotools')
+    from pycocotools.coco import COCO
+    from pycocotools.cocoeval import COCOeval
+
+    pictures = _scene(np.random.default_rng(7), ignore=False)
+    truth, found = [], []
+    for i, picture in enumerate(pictures, 1):
+        picture.scores[:] += i / 10000
+        for box in picture.truth.tolist():
+            xywh = [box[0], box[1], box[2] - box[0], box[3] - box[1]]
+            area = xywh[2] * xywh[3]
+            head = {'id': len(truth) + 1, 'image_id': i, 'category_id': 1}
+            truth.append({**head, 'bbox': xywh, 'area': area, 'iscrowd': 0})
+        for box, score in zip(picture.found.tolist(), picture.scores.tolist(), strict=True):
+            xywh = [box[0], box[1], box[2] - box[0], box[3] - box[1]]
+            found.append({'image_id': i, 'category_id': 1, 'bbox': xywh, 'score': score})
+    coco = COCO()
+    coco.dataset = {
+        'info': {},
+        'images': [{'id': i} for i in range(1, len(pictures) + 1)],
+        'categories': [{'id': 1}],
+        'annotations': truth,
+    }
+    coco.createIndex()
+    judge = COCOeval(coco, coco.loadRes(found), 'bbox')
+    judge.params.iouThrs, judge.params.maxDets = np.array([0.5]), [1000]
+    judge.evaluate()
+    judge.accumulate()
+    expected = judge.eval['precision'][0, :, 0, 0, 0].mean()
+    assert average_precision(pictures) == pytest.approx(expected, abs=1e-9)
+
+
+def test_agrees_with_the_yardstick_on_the_same_boxes(flir: Path, yardstick: ModuleType) -> None:
+    rng = np.random.default_rng(0)
+    truth, ignore, found, pictures = {}, {}, {}, []
+    for path in sorted((flir / 'testB_boxes').glob('*.txt')):
+        name = path.stem
+        truth[name] = yardstick.read_boxes(path)
+        ignore[name] = yardstick.read_boxes(flir / 'testB_ignore' / path.name)
+        cars = truth[name][truth[name][:, 0] == 2][:, 1:]
+        others = rng.uniform(0, 400, (20, 2))
+        boxes = np.vstack(
+            [
+                cars + rng.normal(0, 2, cars.shape),
+                ignore[name][:, 1:],
+                np.hstack([others, others + 40]),
+            ]
+        )
+        found[name] = {2: (boxes, rng.random(len(boxes)))}
+        pictures.append(Boxes(*found[name][2], cars, ignore[name][:, 1:]))
+    expected = yardstick.ap50(found, truth, ignore, 2)
+    assert average_precision(pictures) == pytest.approx(expected, abs=0.01)
