@@ -1,4 +1,4 @@
-"""The command line of the workstation: prepare, masks, fit and export."""
+"""The command line of the workstation: prepare, masks, fit, export and evaluate."""
 
 import argparse
 from collections.abc import Sequence
@@ -10,6 +10,7 @@ from lightning_fabric import Fabric
 from rich.console import Console
 from rich.table import Table
 
+from morngan_ros.errors import MornganError
 from morngan_train.checkpoint import CheckpointError
 from morngan_train.data.crops import CropError
 from morngan_train.data.reading import DataError
@@ -20,6 +21,8 @@ from morngan_train.export import ExportError
 from morngan_train.export import load_trained
 from morngan_train.labels import command as masks_command
 from morngan_train.labels.teachers import TeacherError
+from morngan_train.metrics import command as evaluate_command
+from morngan_train.metrics.command import EvaluationError
 from morngan_train.phases import table
 from morngan_train.phases import total_epochs
 from morngan_train.precision import AUTO
@@ -42,6 +45,8 @@ EXPECTED = (
     CheckpointError,
     NonFiniteLossError,
     ExportError,
+    EvaluationError,
+    MornganError,
 )
 
 
@@ -107,6 +112,7 @@ def _parser() -> argparse.ArgumentParser:
     out.set_defaults(run=_export)
     prepare_command.add_parser(commands)
     masks_command.add_parser(commands)
+    evaluate_command.add_parser(commands)
     return parser
 
 

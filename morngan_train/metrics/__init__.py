@@ -1,0 +1,1 @@
+"""Scores of colorized pictures: edges, segmentation, detection, likeness."""

@@ -1,0 +1,89 @@
+"""Average precision of boxes at one IoU, as COCO computes it, without its limit of 100 boxes."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+IOU = 0.5
+INSIDE = 0.5
+"""Share of a box that must lie in an ignore region for it not to count."""
+
+RECALLS = np.linspace(0, 1, 101)
+
+
+@dataclass(frozen=True, slots=True)
+class Boxes:
+    """What was found and what is there in one picture, of one class; boxes are x1, y1, x2, y2."""
+
+    found: np.ndarray
+    """float [N, 4]."""
+    scores: np.ndarray
+    """float [N]."""
+    truth: np.ndarray
+    """float [M, 4]."""
+    ignore: np.ndarray
+    """Regions in which unmatched detections do not count, float [K, 4]."""
+
+
+def average_precision(pictures: Sequence[Boxes], threshold: float = IOU) -> float:
+    """Compute AP: precision, made to fall only, averaged over 101 recalls.
+
+    In each picture detections take, best first, the free true box that they overlap most. Those
+    without one are false, unless more than half of them lies in one ignore region.
+
+    Args:
+        pictures: All pictures of the test set, also those without detections.
+        threshold: Least IoU of a hit.
+
+    Returns:
+        In [0, 1]; nan if no picture holds such an object.
+    """
+    total = sum(len(picture.truth) for picture in pictures)
+    if not total:
+        return float('nan')
+    judged = [_judge(picture, threshold) for picture in pictures]
+    scores = np.concatenate([scores for scores, _ in judged])
+    hits = np.concatenate([hits for _, hits in judged])[np.argsort(-scores, kind='stable')]
+    found = hits.cumsum()
+    precision = found / np.arange(1, len(hits) + 1)
+    falling = np.maximum.accumulate(precision[::-1])[::-1]
+    # The first place where a recall is reached has the best precision from there on.
+    place = np.searchsorted(found / total, RECALLS)
+    return float(np.append(falling, 0.0)[place].mean())
+
+
+def overlaps(boxes: np.ndarray, others: np.ndarray) -> np.ndarray:
+    """Return the intersections of boxes [N, 4] and [M, 4] in squared pixels, float [N, M]."""
+    low = np.maximum(boxes[:, None, :2], others[None, :, :2])
+    high = np.minimum(boxes[:, None, 2:], others[None, :, 2:])
+    return np.clip(high - low, 0, None).prod(axis=2)
+
+
+def _area(boxes: np.ndarray) -> np.ndarray:
+    return (boxes[:, 2:] - boxes[:, :2]).prod(axis=1)
+
+
+def _judge(picture: Boxes, threshold: float) -> tuple[np.ndarray, np.ndarray]:
+    """Return scores, float [N], and which are hits, bool [N], of the detections that count."""
+    order = np.argsort(-picture.scores, kind='stable')
+    found, scores = picture.found[order], picture.scores[order]
+    hits = _match(found, picture.truth, threshold)
+    inside = overlaps(found, picture.ignore) > INSIDE * _area(found)[:, None]
+    counted = hits | ~inside.any(axis=1)
+    return scores[counted], hits[counted]
+
+
+def _match(found: np.ndarray, truth: np.ndarray, threshold: float) -> np.ndarray:
+    """Tell which of the boxes, best first, hit a true one of their own: bool [N]."""
+    hits = np.zeros(len(found), bool)
+    if not len(truth):
+        return hits
+    common = overlaps(found, truth)
+    ious = common / np.maximum(_area(found)[:, None] + _area(truth) - common, 1e-12)
+    for i, row in enumerate(ious):
+        best = row.argmax()
+        if row[best] >= threshold:
+            hits[i] = True
+            ious[:, best] = 0
+    return hits

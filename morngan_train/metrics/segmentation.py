@@ -1,0 +1,85 @@
+"""Intersection over union of label maps, over the classes that the paper's tables have."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from morngan_train.labels.classes import CLASSES
+from morngan_train.labels.classes import Label
+from morngan_train.labels.classes import UNLABELLED
+
+FLIR_CLASSES = (
+    Label.ROAD,
+    Label.BUILDING,
+    Label.SKY,
+    Label.CAR,
+    Label.SIGN,
+    Label.PERSON,
+    Label.MOTORCYCLE,
+    Label.TRUCK,
+    Label.BUS,
+)
+"""mIoU on FLIR (mIoU.A of the ablation), in the order of Table 1."""
+
+KAIST_CLASSES = tuple(label for label in FLIR_CLASSES if label != Label.TRUCK)
+"""mIoU on KAIST, in the order of Table 3: it has no trucks."""
+
+SMALL_CLASSES = (Label.SIGN, Label.PERSON, Label.MOTORCYCLE, Label.TRUCK, Label.BUS)
+"""mIoU.S of Tables 5 and 7: classes of few pixels."""
+
+
+def confusion(truth: np.ndarray, predicted: np.ndarray) -> np.ndarray:
+    """Count pixels by what they are and what they were taken for.
+
+    Pixels that the truth leaves unlabelled (255) do not count. A prediction that is no class, 255,
+    misses what is there without being taken for anything else.
+
+    Args:
+        truth: trainIds 0..18 or 255, uint8 [H, W].
+        predicted: Likewise, of the same shape.
+
+    Returns:
+        int64 [19, 20]: rows are true classes, columns predicted ones, the last for none. Sum those
+        of all pictures.
+
+    Raises:
+        ValueError: The shapes differ, or a value is neither a trainId nor 255.
+    """
+    if truth.shape != predicted.shape:
+        raise ValueError(f'truth {list(truth.shape)}, prediction {list(predicted.shape)}')
+    for values in (truth, predicted):
+        strange = np.setdiff1d(np.unique(values), [*range(CLASSES), UNLABELLED])
+        if len(strange):
+            raise ValueError(f'{strange[0]} is no trainId: 0 to {CLASSES - 1}, 255 for unlabelled')
+    known = truth != UNLABELLED
+    rows = truth[known].astype(np.int64)
+    columns = np.minimum(predicted[known].astype(np.int64), CLASSES)
+    cells = np.bincount(rows * (CLASSES + 1) + columns, minlength=CLASSES * (CLASSES + 1))
+    return cells.reshape(CLASSES, CLASSES + 1)
+
+
+def iou(counts: np.ndarray) -> np.ndarray:
+    """Return the IoU of each class.
+
+    Args:
+        counts: Sum of `confusion` over all pictures.
+
+    Returns:
+        float64 [19] in [0, 1]; nan for a class that is neither there nor predicted. One that is
+        predicted but not there has 0.
+    """
+    hits = counts.diagonal().astype(np.float64)
+    union = counts.sum(axis=1) + counts[:, :CLASSES].sum(axis=0) - hits
+    return np.divide(hits, union, out=np.full(CLASSES, np.nan), where=union > 0)
+
+
+def mean(values: Sequence[float] | np.ndarray) -> float:
+    """Average scores of classes, leaving out those that are nan; nan if all are."""
+    known = np.asarray(values, np.float64)
+    known = known[np.isfinite(known)]
+    return float(known.mean()) if len(known) else float('nan')
+
+
+def mean_iou(ious: np.ndarray, classes: Sequence[int]) -> float:
+    """Average the IoU [19] of some classes, see `mean`."""
+    return mean(ious[list(classes)])

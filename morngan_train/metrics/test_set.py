@@ -1,0 +1,96 @@
+"""The test part of a data folder: night frames, boxes, ignore regions, label maps."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from morngan_train.data.reading import check_size
+from morngan_train.data.reading import DataError
+from morngan_train.data.reading import find_companions
+from morngan_train.data.reading import list_images
+from morngan_train.data.reading import read_map
+
+OBJECTS = ('person', 'bicycle', 'car')
+"""Names of the classes 0, 1, 2 in files of boxes; the names that COCO's detectors have."""
+
+
+@dataclass(frozen=True, slots=True)
+class TestSet:
+    """Files of `DATA/testB` and what belongs to them, in the same order."""
+
+    __test__ = False  # pytest takes what begins with Test for its own
+
+    frames: list[Path]
+    """Thermal frames."""
+    boxes: list[Path] | None
+    """YOLO text; None if there is no `testB_boxes`."""
+    ignore: list[Path] | None
+    """Likewise, `testB_ignore`."""
+    masks: list[Path] | None
+    """PNG of trainIds, `testB_masks`."""
+
+
+def open_test_set(data: Path) -> TestSet:
+    """List a test set.
+
+    Raises:
+        DataError: There are no frames, or a folder lacks the files of some frames.
+    """
+    frames = list_images(data / 'testB')
+    text, png = frozenset({'.txt'}), frozenset({'.png'})
+    return TestSet(
+        frames,
+        _partners(data / 'testB_boxes', frames, text),
+        _partners(data / 'testB_ignore', frames, text),
+        _partners(data / 'testB_masks', frames, png),
+    )
+
+
+def _partners(folder: Path, frames: list[Path], suffixes: frozenset[str]) -> list[Path] | None:
+    if not folder.is_dir():
+        return None
+    cure = 'add them (a file of boxes may be empty), or remove the folder'
+    return find_companions(folder, frames, cure, suffixes)
+
+
+def read_boxes(path: Path, width: int, height: int) -> np.ndarray:
+    """Read YOLO boxes: class, then centre and size as shares of the picture.
+
+    Args:
+        path: Text file, a line for each box; may be empty.
+        width: Of the picture in pixels.
+        height: Likewise.
+
+    Returns:
+        Rows of class, x1, y1, x2, y2 in pixels, float [N, 5].
+
+    Raises:
+        DataError: A line is no box.
+    """
+    rows = []
+    for number, line in enumerate(path.read_text(encoding='utf-8').splitlines(), 1):
+        if line.strip():
+            rows.append(_numbers(path, number, line))
+    boxes = np.array(rows, np.float64).reshape(-1, 5)
+    center, half = boxes[:, 1:3] * [width, height], boxes[:, 3:] * [width, height] / 2
+    return np.hstack([boxes[:, :1], center - half, center + half])
+
+
+def _numbers(path: Path, number: int, line: str) -> list[float]:
+    try:
+        values = [float(word) for word in line.split()]
+    except ValueError:
+        values = []
+    if len(values) != 5 or not all(0 <= value <= 1 for value in values[1:]):
+        raise DataError(
+            f'{path}, line {number}: a box is `class cx cy width height`, the last four in 0..1'
+        )
+    return values
+
+
+def read_mask(path: Path, frame: np.ndarray) -> np.ndarray:
+    """Read the label map of a frame; raise DataError if it has another size."""
+    mask = read_map(path)
+    check_size(path, mask, frame)
+    return mask
