@@ -130,14 +130,14 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def affordable_rate(model: Path, options: argparse.Namespace, counts: np.ndarray) -> float:
-    """Return half of the frames a second that the models manage alone here, at most 10.
+    """Return a third of the frames a second that the models manage alone here, at most 10.
 
-    The other half is for the source, the recorder and whatever else runs on this machine.
+    The rest is for the source, the recorder, the overlay and a machine that slows down.
     """
     pipeline = Pipeline.load(model, detector=options.detector, provider=options.provider)
     pipeline.warm_up(*counts.shape)
     seconds = [sum(pipeline(counts, float(i)).seconds.values()) for i in range(TRIALS)]
-    return round(min(FASTEST, max(SLOWEST, 0.5 / statistics.median(seconds))), 1)
+    return round(min(FASTEST, max(SLOWEST, 1 / (3 * statistics.median(seconds)))), 1)
 
 
 def run(options: argparse.Namespace, length: int, parameters: dict[str, Any]) -> int:
