@@ -415,6 +415,10 @@ def main(args: Sequence[str] | None = None) -> int:
         return 1
     except (KeyboardInterrupt, ExternalShutdownException):
         pass
+    except Exception:
+        # A signal ends the context under whatever is under way, such as a transition on Jazzy.
+        if rclpy.ok():
+            raise
     # Launch and the terminal both signal: the second signal must not disturb the end.
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)
