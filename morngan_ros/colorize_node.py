@@ -348,7 +348,7 @@ class ColorizeNode(LifecycleNode):
         state = diagnostics.State(
             lifecycle=self._state,
             problem=self._problem,
-            fallback=self._lost_device or (pipeline.generator.fallback_reason if pipeline else ''),
+            fallback=self._lost_device or (pipeline.fallback_reason if pipeline else ''),
             trouble=self._worker.trouble,
             enabled=self._settings.enabled,
             busy=_since(self._worker.busy_since),

@@ -119,6 +119,12 @@ class Pipeline:
             seconds['detector'] = perf_counter() - times[2]
         return Result(thermal, color, detections, seconds)
 
+    @property
+    def fallback_reason(self) -> str:
+        """Why a model does not run on the provider asked for; empty if all do."""
+        detector = self.detector.engine.fallback_reason if self.detector else ''
+        return self.generator.fallback_reason or detector
+
     def warm_up(self, height: int, width: int) -> None:
         """Run the models once for this size, so that the first frame does not wait."""
         self.generator.warm_up(height, width)

@@ -157,6 +157,18 @@ def _connect(opened: Probe, topic: str, good: Callable[[int], Any]) -> int:
     return next(numbers) - 1
 
 
+def _feed_until(opened: Probe, condition: Callable[[], bool]) -> None:
+    """Send frames, at most 20 a second, until a condition comes true; fail if it does not."""
+    numbers = itertools.count(1)
+
+    def happened() -> bool:
+        opened.publish('image_raw', mono8(next(numbers)))
+        time.sleep(0.03)
+        return condition()
+
+    wait_until(happened, 'what the frames bring about')
+
+
 def _counters(opened: Probe, received: int) -> Counter[str]:
     """Return the figures of the input, and the frames dropped, once so many have come."""
 
@@ -265,11 +277,7 @@ def test_a_device_that_fails_is_replaced(tmp_path, model, failing):
         process.wait_for_log(CONFIGURED)
         opened.listen(Image, 'image_color')
         opened.listen(DiagnosticArray, '/diagnostics')
-        for number in range(1, 500):
-            opened.publish('image_raw', mono8(number))
-            time.sleep(0.05)
-            if 'generator tiny runs on openvino' in process.log:
-                break
+        _feed_until(opened, lambda: 'generator tiny runs on openvino' in process.log)
         opened.publish('image_raw', mono8(1000))
         opened.wait_for_stamp('image_color', header(1000))
         message = wait_for_status(opened, 'colorize', DiagnosticStatus.WARN, 'the device is gone')
@@ -282,11 +290,7 @@ def test_without_fallback_a_device_that_fails_ends_in_the_error_state(tmp_path, 
         process.wait_for_log(CONFIGURED)
         opened.listen(Image, 'image_color')
         opened.listen(DiagnosticArray, '/diagnostics')
-        for number in range(1, 500):
-            opened.publish('image_raw', mono8(number))
-            time.sleep(0.05)
-            if opened.state() == 'unconfigured':
-                break
+        _feed_until(opened, lambda: opened.state() == 'unconfigured')
         wait_for_status(opened, 'colorize', DiagnosticStatus.ERROR, 'the device is gone')
         assert process.alive
         assert opened.set_parameters(provider='openvino').successful

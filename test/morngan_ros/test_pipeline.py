@@ -71,6 +71,15 @@ def test_parts_can_be_given(tmp_path: Path) -> None:
     assert pipeline.exposure is exposure
 
 
+def test_a_detector_that_fell_back_is_told_too(pipeline: Pipeline, tmp_path: Path) -> None:
+    assert pipeline.fallback_reason == ''
+    path = save_probe_detector(tmp_path / 'other.onnx')
+    detector = Detector.load(path, 'tensorrt', allow_fallback=True)
+    if detector.provider == 'tensorrt':
+        pytest.skip('this machine has TensorRT: nothing falls back')
+    assert 'tensorrt' in Pipeline(pipeline.generator, detector).fallback_reason
+
+
 def test_bad_frame_leaves_the_pipeline_alive(pipeline: Pipeline) -> None:
     with pytest.raises(FrameError):
         pipeline(np.zeros((0, 64), np.uint8), 0.0)
