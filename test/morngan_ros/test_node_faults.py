@@ -6,6 +6,7 @@ from collections.abc import Iterator
 import itertools
 import os
 from pathlib import Path
+import secrets
 import time
 from typing import Any
 
@@ -298,6 +299,20 @@ def test_without_fallback_a_device_that_fails_ends_in_the_error_state(tmp_path, 
         assert opened.change_state(Transition.TRANSITION_ACTIVATE)
         opened.publish('image_raw', mono8(1000))
         opened.wait_for_stamp('image_color', header(1000))
+
+
+@pytest.mark.skipif(not Path('/dev/shm').is_dir(), reason='no /dev/shm')
+def test_a_start_removes_what_the_dead_left_and_the_engine_is_heard(tmp_path, model):
+    segment = Path('/dev/shm', f'fastdds_{secrets.token_hex(8)}')
+    lock = segment.with_name(f'{segment.name}_el')
+    for file in (segment, lock):
+        file.write_bytes(b'left')
+        os.utime(file, (1.0, 1.0))
+    with colorizer(tmp_path, '/tidy', model=model, provider='cpu') as process:
+        process.wait_for_log(CONFIGURED)
+        assert f'{model}: runs on cpu in fp32' in process.log  # said by a module without ROS
+    assert not segment.exists()
+    assert not lock.exists()
 
 
 def test_diagnostics_go_on_while_models_are_loaded(tmp_path):
