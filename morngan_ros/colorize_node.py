@@ -36,7 +36,7 @@ from std_srvs.srv import SetBool
 from std_srvs.srv import Trigger
 
 from morngan_ros import diagnostics
-from morngan_ros import resources
+from morngan_ros import proc
 from morngan_ros.allocator import keep_large_buffers
 from morngan_ros.errors import DeviceError
 from morngan_ros.errors import MornganError
@@ -377,10 +377,11 @@ def _facts(pipeline: Pipeline) -> dict[str, str]:
 
 
 def _resources() -> dict[str, str]:
+    figures = proc.read(os.getpid())
     return {
-        'memory (MiB)': f'{resources.resident_bytes() / 2**20:.1f}',
-        'threads': str(resources.thread_count()),
-        'open files': str(resources.descriptor_count()),
+        'memory (MiB)': f'{figures.resident / 2**20:.1f}',
+        'threads': str(figures.threads),
+        'open files': str(figures.descriptors),
     }
 
 

@@ -26,10 +26,10 @@ from rclpy.executors import SingleThreadedExecutor
 from rclpy.qos import qos_profile_sensor_data
 from sensor_msgs.msg import Image
 
+from morngan_ros import proc
 from morngan_ros.errors import SourceError
 from morngan_ros.models import default_model
 from morngan_ros.tools import cli
-from morngan_ros.tools import proc
 from morngan_ros.tools import ros
 from morngan_ros.tools.processes import Child
 

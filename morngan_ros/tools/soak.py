@@ -34,11 +34,11 @@ from sensor_msgs.msg import CompressedImage
 from sensor_msgs.msg import Image
 from std_srvs.srv import Trigger
 
+from morngan_ros import proc
 from morngan_ros.errors import SourceError
 from morngan_ros.models import default_model
 from morngan_ros.tools import cli
 from morngan_ros.tools import load_test
-from morngan_ros.tools import proc
 from morngan_ros.tools import ros
 from morngan_ros.tools import soak_plot
 from morngan_ros.tools import soak_verdict

@@ -7,7 +7,7 @@ import threading
 
 import pytest
 
-from morngan_ros.tools import proc
+from morngan_ros import proc
 
 
 def test_threads_descriptors_memory_and_time_of_this_process(tmp_path):

@@ -1,4 +1,4 @@
-"""What the kernel says of another process, from /proc."""
+"""What the kernel says of a process, from /proc."""
 
 import os
 from pathlib import Path
