@@ -1,7 +1,8 @@
-"""Keep the memory of a frame for the next one, instead of giving it back to the kernel.
+"""Say when the C library gives memory back to the kernel: that of frames not, that of models yes.
 
 glibc returns a buffer of a megabyte to the kernel when it is freed, and the next frame faults every
-page in again. That takes longer than all copies of a frame together.
+page in again. That takes longer than all copies of a frame together. But what a model leaves when
+another takes its place, and what building that one took, would stay scattered over the process.
 """
 
 import ctypes
@@ -21,3 +22,14 @@ def keep_large_buffers() -> bool:
     except (AttributeError, OSError):
         return False
     return bool(mallopt(_MMAP_THRESHOLD, _LARGEST) and mallopt(_TRIM_THRESHOLD, _KEPT))
+
+
+def give_back() -> bool:
+    """Give all free memory back to the kernel; False where the C library cannot.
+
+    The buffers of frames are among it: the next frame faults them in again, once.
+    """
+    try:
+        return bool(ctypes.CDLL(None).malloc_trim(0))
+    except (AttributeError, OSError):
+        return False

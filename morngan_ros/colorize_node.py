@@ -37,11 +37,13 @@ from std_srvs.srv import Trigger
 
 from morngan_ros import diagnostics
 from morngan_ros import proc
+from morngan_ros.allocator import give_back
 from morngan_ros.allocator import keep_large_buffers
 from morngan_ros.errors import DeviceError
 from morngan_ros.errors import MornganError
 from morngan_ros.health import Health
 from morngan_ros.intake import Intake
+from morngan_ros.latest import Latest
 from morngan_ros.loader import Loader
 from morngan_ros.outputs import Outputs
 from morngan_ros.parameters import Settings
@@ -103,7 +105,8 @@ class ColorizeNode(LifecycleNode):
             self._subscribe(CompressedImage, topic, self._on_image)
         else:
             self._subscribe(Image, 'image_raw', self._on_image)
-        self._subscribe(CameraInfo, 'camera_info', self._on_camera_info)
+        calibration = Latest(self, CameraInfo, 'camera_info', self._settings.input_qos())
+        self._outputs.camera_info = calibration
         self.create_service(SetBool, '~/set_enabled', self._on_set_enabled)
         # In a group of its own: while it waits for the models, frames go on.
         aside = ReentrantCallbackGroup()
@@ -179,6 +182,7 @@ class ColorizeNode(LifecycleNode):
         """Free the models."""
         self._enter('unconfigured')
         self._worker.pipeline = None
+        give_back()
         return TransitionCallbackReturn.SUCCESS
 
     def on_shutdown(self, state: LifecycleState) -> TransitionCallbackReturn:
@@ -319,9 +323,6 @@ class ColorizeNode(LifecycleNode):
         return response
 
     # Messages
-
-    def _on_camera_info(self, message: CameraInfo) -> None:
-        self._outputs.camera_info = message
 
     def _on_image(self, message: Image | CompressedImage) -> None:
         self._last_input = perf_counter()

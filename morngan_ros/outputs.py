@@ -1,5 +1,6 @@
 """The topics on which results leave the node: each costs nothing while nobody watches it."""
 
+from collections.abc import Callable
 from collections.abc import Collection
 from typing import Any
 
@@ -32,14 +33,14 @@ class Outputs:
         encoding: 'rgb8' or 'bgr8', of the colour image and the overlay.
         jpeg_quality: 1 to 100.
         overlay: Whether the overlay is drawn where it is watched.
-        camera_info: Calibration of the camera; None until one is known.
+        camera_info: Tells the calibration of the camera; None while it is not known.
     """
 
     def __init__(self, node: Node, qos: QoSProfile, watch: QosWatch) -> None:
         self.encoding = 'rgb8'
         self.jpeg_quality = 90
         self.overlay = True
-        self.camera_info: CameraInfo | None = None
+        self.camera_info: Callable[[], CameraInfo | None] = lambda: None
         self._logger = node.get_logger()
         self._segment = segment_bytes()
         self._advised = False
@@ -89,8 +90,8 @@ class Outputs:
         if self._color in watched:
             self._advise_profile(color.nbytes)
             packed.append((self._color, to_color_image(color, header, self.encoding)))
-        if self._info in watched and self.camera_info is not None:
-            info = scale_camera_info(self.camera_info, color.shape[1], color.shape[0])
+        if self._info in watched and (known := self.camera_info()) is not None:
+            info = scale_camera_info(known, color.shape[1], color.shape[0])
             info.header = header
             packed.append((self._info, info))
         if self._detections in watched:

@@ -64,7 +64,7 @@ def open_data(recipe: Recipe, root: Path) -> UnpairedCrops:
         recipe.data,
         recipe.seed,
         aligned=any(phase.aligned > 0 for phase in recipe.schedule),
-        labelled=any(phase.needs_day_labels for phase in recipe.schedule),
+        labelled=recipe.data.focus > 0 or any(p.needs_day_labels for p in recipe.schedule),
         denoise=recipe.denoises,
     )
 

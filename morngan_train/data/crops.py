@@ -1,9 +1,12 @@
 """Random crops, the same for a picture and for everything registered to it."""
 
 from dataclasses import dataclass
+from dataclasses import replace
 
 import cv2
 import numpy as np
+
+from morngan_train.labels.classes import SMALL_SAMPLE
 
 
 class CropError(Exception):
@@ -62,3 +65,29 @@ def draw_crop(
     top = int(rng.integers(height - side + 1))
     left = int(rng.integers(width - side + 1))
     return Crop(top, left, side, size, bool(rng.random() < 0.5))
+
+
+def focus(crop: Crop, labels: np.ndarray, share: float, rng: np.random.Generator) -> Crop:
+    """Move a share of crops so that they show something small, where the picture has it.
+
+    The class is drawn first, so that rare ones are seen as often as others, then one of its pixels,
+    then where in the crop that pixel lies.
+
+    Args:
+        crop: As it was drawn.
+        labels: Of the picture, trainIds, uint8 [H, W].
+        share: How many crops are moved, in [0, 1].
+        rng: Source of randomness.
+
+    Returns:
+        A crop of the same side.
+    """
+    if rng.random() >= share:
+        return crop
+    there = [label for label in SMALL_SAMPLE if (labels == label).any()]
+    if not there:
+        return crop
+    pixels = np.argwhere(labels == rng.choice(there))
+    corner = pixels[rng.integers(len(pixels))] - rng.integers(crop.side, size=2)
+    top, left = np.clip(corner, 0, np.subtract(labels.shape, crop.side))
+    return replace(crop, top=int(top), left=int(left))

@@ -19,6 +19,7 @@ from torch.utils.data import Dataset
 
 from morngan_train.data.crops import Crop
 from morngan_train.data.crops import draw_crop
+from morngan_train.data.crops import focus
 from morngan_train.data.edges import canny
 from morngan_train.data.enhance import enhance_day
 from morngan_train.data.enhance import jitter_thermal
@@ -171,7 +172,7 @@ class UnpairedCrops(Dataset[Sample]):
             return self._unlabelled()
         i, rng = self._draw(draw, DAY_STREAM, self.day)
         labels = self.labels(i)
-        return self._crop(labels, rng).labels(labels)
+        return self._day_crop(labels, labels, rng).labels(labels)
 
     def _draw(self, draw: int, which: int, pictures: list[Path]) -> tuple[int, np.random.Generator]:
         rng = stream(self.seed, draw, which)
@@ -181,15 +182,23 @@ class UnpairedCrops(Dataset[Sample]):
         height, width = picture.shape[:2]
         return draw_crop(height, width, self.recipe.crop, self.recipe.scale, rng)
 
+    def _day_crop(
+        self, picture: np.ndarray, labels: np.ndarray | None, rng: np.random.Generator
+    ) -> Crop:
+        crop = self._crop(picture, rng)
+        share = self.recipe.focus
+        return crop if labels is None or share == 0 else focus(crop, labels, share, rng)
+
     def _unlabelled(self) -> np.ndarray:
         return np.full((self.recipe.crop, self.recipe.crop), UNLABELLED, np.uint8)
 
     def _day(self, draw: int) -> DaySample:
         i, rng = self._draw(draw, DAY_STREAM, self.day)
         rgb = read_rgb(self.day[i])
-        crop = self._crop(rgb, rng)
+        whole = self.labels(i, rgb) if self.labels else None
+        crop = self._day_crop(rgb, whole, rng)
         day = enhance_day(crop(rgb), tone_curve(rgb, self.recipe.day), self.recipe.day.saturation)
-        labels = crop.labels(self.labels(i, rgb)) if self.labels else self._unlabelled()
+        labels = self._unlabelled() if whole is None else crop.labels(whole)
         gray = cv2.cvtColor(day, cv2.COLOR_RGB2GRAY)
         return {
             'day': image_tensor(day),

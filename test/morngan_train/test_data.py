@@ -11,6 +11,7 @@ import torch
 from morngan_train.data.crops import Crop
 from morngan_train.data.crops import CropError
 from morngan_train.data.crops import draw_crop
+from morngan_train.data.crops import focus
 from morngan_train.data.edges import canny
 from morngan_train.data.enhance import enhance_day
 from morngan_train.data.enhance import jitter_thermal
@@ -165,6 +166,41 @@ def test_label_crops_are_centred():
     crop = Crop(0, 0, 9, 3, False)
     assert crop.labels(labels)[0].tolist() == [1, 4, 7]
     assert replace(crop, flip=True).labels(labels)[0].tolist() == [7, 4, 1]
+
+
+def test_crops_move_to_what_is_small():
+    """A person of one pixel in a corner is seen as often as many lights, anywhere in the crop."""
+    labels = np.full((60, 80), Label.ROAD, np.uint8)
+    labels[:10, :10] = Label.LIGHT
+    labels[59, 79] = Label.PERSON
+    rng = np.random.default_rng(0)
+    crop = Crop(25, 30, 16, 8, True)
+    moved = [focus(crop, labels, 0.5, rng) for _ in range(2000)]
+    assert {(c.side, c.size, c.flip) for c in moved} == {(16, 8, True)}
+    seen = [labels[c.top : c.top + 16, c.left : c.left + 16] for c in moved]
+    assert all(cut.shape == (16, 16) for cut in seen)
+    shares = [
+        np.mean([(cut == label).any() for cut in seen]) for label in (Label.PERSON, Label.LIGHT)
+    ]
+    assert shares == pytest.approx([0.25, 0.25], abs=0.03)
+    inner = np.full((60, 80), Label.ROAD, np.uint8)
+    inner[30, 40] = Label.SIGN
+    tops = [focus(crop, inner, 1.0, rng).top for _ in range(500)]
+    assert set(tops) == set(range(15, 31))
+    assert focus(crop, np.zeros_like(labels), 1.0, rng) == crop
+
+
+def test_the_memory_asks_for_the_labels_that_are_trained(labelled):
+    """Crops that moved to small things, with labels that moved along."""
+    crops = load(labelled, DataRecipe(crop=48, focus=0.7), labelled=True, denoise=False)
+    still = load(labelled, labelled=True, denoise=False)
+    for draw in range(8):
+        labels = crops[Pick(draw)]['day_labels'].numpy()
+        np.testing.assert_array_equal(labels, crops.day_labels(draw))
+        np.testing.assert_array_equal(
+            PALETTE[labels.astype(np.uint8)], pixels(crops[Pick(draw)]['day'])
+        )
+    assert any((crops.day_labels(d) != still.day_labels(d)).any() for d in range(8))
 
 
 @pytest.mark.parametrize('fusion', ['panoptic', 'objects'])
