@@ -1,14 +1,15 @@
-"""Say when the C library gives memory back to the kernel: that of frames not, that of models yes.
+"""Set the C library's allocator up for a process that lives for weeks and handles large buffers.
 
 glibc returns a buffer of a megabyte to the kernel when it is freed, and the next frame faults every
-page in again. That takes longer than all copies of a frame together. But what a model leaves when
-another takes its place, and what building that one took, would stay scattered over the process.
+page in again. That takes longer than all copies of a frame together. And it gives threads arenas of
+their own: a model that is loaded in one thread and freed in another leaves holes in several, and
+memory grows by a model at every other reload.
 """
 
 import ctypes
 
 # Names of mallopt(3).
-_TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3
+_TRIM_THRESHOLD, _MMAP_THRESHOLD, _ARENA_MAX = -1, -3, -8
 # The most that glibc takes: larger buffers are mapped one by one.
 _LARGEST = 32 * 1024 * 1024
 # Free memory that stays with the process.
@@ -16,20 +17,14 @@ _KEPT = 64 * 1024 * 1024
 
 
 def keep_large_buffers() -> bool:
-    """Set this for the process; False where the C library has no such setting."""
+    """Set this for the process, before it starts threads.
+
+    Returns:
+        False where the C library has no such setting.
+    """
     try:
         mallopt = ctypes.CDLL(None).mallopt
     except (AttributeError, OSError):
         return False
-    return bool(mallopt(_MMAP_THRESHOLD, _LARGEST) and mallopt(_TRIM_THRESHOLD, _KEPT))
-
-
-def give_back() -> bool:
-    """Give all free memory back to the kernel; False where the C library cannot.
-
-    The buffers of frames are among it: the next frame faults them in again, once.
-    """
-    try:
-        return bool(ctypes.CDLL(None).malloc_trim(0))
-    except (AttributeError, OSError):
-        return False
+    settings = ((_MMAP_THRESHOLD, _LARGEST), (_TRIM_THRESHOLD, _KEPT), (_ARENA_MAX, 1))
+    return all(mallopt(name, value) for name, value in settings)

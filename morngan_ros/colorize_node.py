@@ -37,7 +37,6 @@ from std_srvs.srv import Trigger
 
 from morngan_ros import diagnostics
 from morngan_ros import proc
-from morngan_ros.allocator import give_back
 from morngan_ros.allocator import keep_large_buffers
 from morngan_ros.errors import DeviceError
 from morngan_ros.errors import MornganError
@@ -182,7 +181,6 @@ class ColorizeNode(LifecycleNode):
         """Free the models."""
         self._enter('unconfigured')
         self._worker.pipeline = None
-        give_back()
         return TransitionCallbackReturn.SUCCESS
 
     def on_shutdown(self, state: LifecycleState) -> TransitionCallbackReturn:

@@ -10,8 +10,11 @@ from typing import TypedDict
 import numpy as np
 
 _QUANTILES = {'p50': 0.5, 'p95': 0.95, 'p99': 0.99}
-# A bound on memory, whatever the rate; at 30 frames a second it holds more than two minutes.
+# A bound on memory, whatever the rate; the window holds fewer at 400 frames a second.
 _MOST_SAMPLES = 4096
+
+# Pairs of a time and a value, the oldest first.
+_Samples = deque[tuple[float, float]]
 
 
 class Snapshot(TypedDict):
@@ -37,8 +40,8 @@ class Health:
         self._lock = Lock()
         self._counts: Counter[str] = Counter()
         self._last: dict[str, float] = {}
-        self._ticks: dict[str, deque[float]] = defaultdict(_samples)
-        self._seconds: dict[str, deque[tuple[float, float]]] = defaultdict(_timed_samples)
+        self._ticks: dict[str, _Samples] = defaultdict(_samples)
+        self._seconds: dict[str, _Samples] = defaultdict(_samples)
 
     def count(self, name: str, by: int = 1, now: float | None = None) -> None:
         """Add to the counter of a cause, for instance a kind of bad frame, at `now`."""
@@ -49,12 +52,18 @@ class Health:
     def tick(self, name: str, now: float | None = None) -> None:
         """Note that something regular happened at `now`."""
         with self._lock:
-            self._ticks[name].append(_time(now))
+            self._note(self._ticks[name], _time(now), 0.0)
 
     def observe(self, stage: str, seconds: float, now: float | None = None) -> None:
         """Note how long a stage took that ended at `now`."""
         with self._lock:
-            self._seconds[stage].append((_time(now), seconds))
+            self._note(self._seconds[stage], _time(now), seconds)
+
+    def _note(self, samples: _Samples, now: float, value: float) -> None:
+        """Take a sample in, and let go what the window has left behind."""
+        samples.append((now, value))
+        while samples[0][0] <= now - self._window:
+            samples.popleft()
 
     def snapshot(self, now: float | None = None) -> Snapshot:
         """Sum up.
@@ -69,7 +78,9 @@ class Health:
         with self._lock:
             counts = dict(self._counts)
             ages = {name: present - last for name, last in self._last.items()}
-            ticks = {name: [t for t in times if t > since] for name, times in self._ticks.items()}
+            ticks = {
+                name: [t for t, _ in samples if t > since] for name, samples in self._ticks.items()
+            }
             seconds = {
                 stage: [s for t, s in samples if t > since]
                 for stage, samples in self._seconds.items()
@@ -86,11 +97,7 @@ def _time(now: float | None) -> float:
     return monotonic() if now is None else now
 
 
-def _samples() -> deque[float]:
-    return deque(maxlen=_MOST_SAMPLES)
-
-
-def _timed_samples() -> deque[tuple[float, float]]:
+def _samples() -> _Samples:
     return deque(maxlen=_MOST_SAMPLES)
 
 

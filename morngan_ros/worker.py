@@ -9,7 +9,6 @@ from rclpy.impl.rcutils_logger import RcutilsLogger
 from sensor_msgs.msg import CompressedImage
 from sensor_msgs.msg import Image
 
-from morngan_ros.allocator import give_back
 from morngan_ros.errors import DeviceError
 from morngan_ros.errors import FrameError
 from morngan_ros.health import Health
@@ -105,9 +104,6 @@ class Worker:
                 if self.open:
                     self._fail(error)
             self.busy_since = None
-            if pipeline is not self.pipeline:
-                del pipeline
-                give_back()
 
     def _fail(self, error: Exception) -> None:
         self.trouble = repr(error)

@@ -1,4 +1,4 @@
-"""Buffers of frames stay with the process, and what models leave does not."""
+"""Buffers of frames stay with the process, and all threads share one arena."""
 
 import platform
 import subprocess
@@ -27,29 +27,37 @@ thread.start()
 thread.join()
 """
 
-
-# Takes 100 MiB and frees every second block of it; prints the MiB that stay resident.
-LEFT = """
-import os, sys
-from morngan_ros import proc
-from morngan_ros.allocator import give_back, keep_large_buffers
-keep_large_buffers()
-before = proc.read(os.getpid()).resident
-blocks = [bytearray(b'x') * 2**18 for _ in range(400)]
-del blocks[:-1:2]
-if sys.argv[1] == 'back':
-    assert give_back()
-print((proc.read(os.getpid()).resident - before) / 2**20)
+# Lets four threads allocate; the C library prints its arenas to stderr.
+ARENAS = """
+import ctypes, sys, threading
+from morngan_ros.allocator import keep_large_buffers
+if sys.argv[1] == 'keep':
+    assert keep_large_buffers()
+ready = threading.Barrier(4)
+def work():
+    ready.wait()
+    blocks = [bytearray(2**16) for _ in range(100)]
+    ready.wait()
+threads = [threading.Thread(target=work) for _ in range(4)]
+for thread in threads:
+    thread.start()
+for thread in threads:
+    thread.join()
+ctypes.CDLL(None).malloc_stats()
 """
 
 
 def faults(mode: str) -> float:
-    return printed(FAULTS, mode)
+    return float(run(FAULTS, mode).stdout)
 
 
-def printed(code: str, mode: str) -> float:
+def arenas(mode: str) -> int:
+    return run(ARENAS, mode).stderr.count('Arena ')
+
+
+def run(code: str, mode: str) -> 'subprocess.CompletedProcess[str]':
     command = [sys.executable, '-c', code, mode]
-    return float(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
+    return subprocess.run(command, capture_output=True, text=True, check=True)
 
 
 @pytest.mark.skipif(platform.libc_ver()[0] != 'glibc', reason='a setting of glibc')
@@ -59,6 +67,6 @@ def test_frames_are_not_faulted_in_again_and_again():
 
 
 @pytest.mark.skipif(platform.libc_ver()[0] != 'glibc', reason='a setting of glibc')
-def test_free_memory_between_what_is_in_use_goes_back():
-    assert printed(LEFT, 'back') < 60
-    assert printed(LEFT, 'leave') > 90  # else there is nothing to do
+def test_threads_share_one_arena():
+    assert arenas('keep') == 1
+    assert arenas('leave') > 1  # else the setting is of no use any more

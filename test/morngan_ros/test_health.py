@@ -1,5 +1,6 @@
 """Counters, rates and quantiles."""
 
+import sys
 from threading import Thread
 
 import pytest
@@ -98,3 +99,19 @@ def test_age_of_a_counter_is_that_of_its_last_move() -> None:
     health.count('bad', now=3.0)
     health.count('bad', now=5.0)
     assert health.snapshot(7.5)['ages'] == {'bad': 2.5}
+
+
+def test_samples_leave_with_the_window() -> None:
+    """Memory does not grow for minutes after the start."""
+    health = Health(window=1.0)
+
+    def work(seconds: range) -> int:
+        before = sys.getallocatedblocks()
+        for k in seconds:
+            for _ in range(20):
+                health.tick('input', float(k))
+                health.observe('generator', 0.01, now=float(k))
+        return sys.getallocatedblocks() - before
+
+    work(range(10))
+    assert work(range(10, 110)) < 50
