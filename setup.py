@@ -31,7 +31,11 @@ setup(
     maintainer_email='morngan@users.noreply.github.com',
     python_requires='>=3.10',
     packages=find_packages(include=['morngan_ros*', 'morngan_train*']),
-    package_data={'morngan_train.labels': ['*.yaml']},
+    package_data={
+        'morngan_train': ['*.yaml'],
+        'morngan_train.labels': ['*.yaml'],
+        'morngan_train.report': ['page.*'],
+    },
     data_files=[
         ('share/ament_index/resource_index/packages', [f'resource/{NAME}']),
         (str(SHARE), ['package.xml', 'LICENSE']),

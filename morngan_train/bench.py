@@ -30,6 +30,8 @@ from morngan_ros.errors import MornganError
 from morngan_ros.generator import Generator
 from morngan_ros.models import default_model
 from morngan_ros.pipeline import Pipeline
+from morngan_train.bench_scoring import bench_scoring
+from morngan_train.bench_scoring import GOAL
 from morngan_train.bench_training import bench_memory
 from morngan_train.bench_training import bench_step
 from morngan_train.deploy import Colorizer
@@ -188,6 +190,13 @@ def _show_training(training: Mapping[str, Any]) -> None:
     Console().print(table)
 
 
+def _show_scoring(scoring: Mapping[str, float]) -> None:
+    title = 'evaluate raw --metrics apce, 360x288'
+    table = Table('frames', 's', 'ms a frame', 'goal on two cores, s', title=title)
+    table.add_row(*(str(scoring[key]) for key in ('frames', 'seconds', 'ms')), str(GOAL))
+    Console().print(table)
+
+
 def main() -> int:
     """Run all benchmarks, print tables and write one JSON file."""
     parser = argparse.ArgumentParser(prog='python -m morngan_train.bench', description=__doc__)
@@ -213,13 +222,22 @@ def main() -> int:
         results |= bench_messages(2 * args.rounds)
         _show_node(node, GOALS)
     _show(results)
+    scoring = bench_scoring()
+    _show_scoring(scoring)
     training = {'memory': bench_memory(), 'step': None if args.skip_step else bench_step()}
     _show_training(training)
     machine = {'processor': platform.processor() or platform.machine(), 'cores': os.cpu_count()}
     args.out.parent.mkdir(parents=True, exist_ok=True)
     args.out.write_text(
         json.dumps(
-            {'machine': machine, 'results': results, 'node': node, 'training': training}, indent=2
+            {
+                'machine': machine,
+                'results': results,
+                'node': node,
+                'scoring': scoring,
+                'training': training,
+            },
+            indent=2,
         )
     )
     print(f'wrote {args.out}')

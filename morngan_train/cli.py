@@ -1,4 +1,4 @@
-"""The command line of the workstation: prepare, masks, fit, export and evaluate."""
+"""The command line of the workstation, from preparing data to comparing methods."""
 
 import argparse
 from collections.abc import Sequence
@@ -16,6 +16,8 @@ from morngan_train.data.crops import CropError
 from morngan_train.data.reading import DataError
 from morngan_train.data.reading import list_images
 from morngan_train.data.reading import read_thermal
+from morngan_train.experiments import command as experiments_command
+from morngan_train.experiments.errors import ExperimentError
 from morngan_train.export import export
 from morngan_train.export import ExportError
 from morngan_train.export import load_trained
@@ -23,6 +25,7 @@ from morngan_train.labels import command as masks_command
 from morngan_train.labels.teachers import TeacherError
 from morngan_train.metrics import command as evaluate_command
 from morngan_train.metrics.command import EvaluationError
+from morngan_train.parsing import command as parser_command
 from morngan_train.phases import table
 from morngan_train.phases import total_epochs
 from morngan_train.precision import AUTO
@@ -32,6 +35,8 @@ from morngan_train.prepare import command as prepare_command
 from morngan_train.recipe import load_recipe
 from morngan_train.recipe import Recipe
 from morngan_train.recipe import RecipeError
+from morngan_train.report import command as report_command
+from morngan_train.report.evaluations import ReportError
 from morngan_train.step import NonFiniteLossError
 from morngan_train.trainer import MOST_WORKERS
 from morngan_train.trainer import open_data
@@ -46,6 +51,8 @@ EXPECTED = (
     NonFiniteLossError,
     ExportError,
     EvaluationError,
+    ExperimentError,
+    ReportError,
     MornganError,
 )
 
@@ -113,6 +120,9 @@ def _parser() -> argparse.ArgumentParser:
     prepare_command.add_parser(commands)
     masks_command.add_parser(commands)
     evaluate_command.add_parser(commands)
+    experiments_command.add_parser(commands)
+    parser_command.add_parser(commands)
+    report_command.add_parser(commands)
     return parser
 
 

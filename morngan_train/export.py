@@ -57,7 +57,9 @@ def load_trained(path: Path, *more: Path) -> Trained:
     state = states[0]
     recipe = parse_recipe(state['recipe'], str(path))
     shape = recipe.generator
-    translator = build_translator(shape.ngf, shape.blocks, shape.stem, shape.decoder_norm)
+    translator = build_translator(
+        shape.ngf, shape.blocks, shape.stem, shape.decoder_norm, shape.attention
+    )
     try:
         weights = [s['average'] for s in states]
         translator.load_state_dict(

@@ -8,6 +8,9 @@ import torch
 from morngan_train.data.unpaired import Sample
 from morngan_train.losses.adversarial import generator_loss
 from morngan_train.losses.aligned import aligned_loss
+from morngan_train.losses.attention_diversity import attention_diversity
+from morngan_train.losses.attention_diversity import attention_integration
+from morngan_train.losses.attention_similarity import accs_loss
 from morngan_train.losses.boundary import boundary_loss
 from morngan_train.losses.collaborative_attention import aca_loss
 from morngan_train.losses.collaborative_attention import MERGED
@@ -61,6 +64,7 @@ def generator_losses(batch: Sample, judged: Judged, recipe: Recipe, phase: Phase
     """
     made = judged.made
     losses = _translation_losses(batch, judged, recipe, phase)
+    losses |= _attention_losses(made, recipe, phase)
     if phase.cgr > 0:
         losses['cgr'] = phase.cgr * _cgr(batch, judged, recipe)
     if judged.scaled_day is not None and judged.scaled_night is not None:
@@ -128,6 +132,26 @@ def _translation_losses(batch: Sample, judged: Judged, recipe: Recipe, phase: Ph
     if phase.temperature > 0:
         warm = temperature_loss(made.fake_night, batch['day_labels'])
         losses['temperature'] = regulariser * phase.temperature * warm
+    return losses
+
+
+def _attention_losses(made: Translations, recipe: Recipe, phase: Phase) -> Losses:
+    """Return PearlGAN's attentional losses of both encoders; their coarsest map is left free."""
+    if made.maps_day is None or made.maps_night is None:
+        return {}
+    assert made.encoded_night is not None
+    assert made.encoded_fake_night is not None
+    day, night = made.maps_day[:, 1:], made.maps_night[:, 1:]
+    losses = {}
+    if recipe.losses.attention > 0:
+        for name, maps in (('attention_a', day), ('attention_b', night)):
+            halves = attention_diversity(maps) + attention_integration(maps)
+            losses[name] = recipe.losses.attention * 0.5 * halves
+    weight = recipe.losses.accs * phase.accs
+    if weight > 0:
+        fake_day, fake_night = made.encoded_fake_day, made.encoded_fake_night
+        losses['accs_a'] = weight * accs_loss(made.encoded_day, day, fake_day, night)
+        losses['accs_b'] = weight * accs_loss(made.encoded_night, night, fake_night, day)
     return losses
 
 

@@ -42,6 +42,7 @@ class Phase(Section):
     sr: float = Field(default=0.0, ge=0, description='scale robustness')
     cgr: float = Field(default=0.0, ge=0, description='conditional gradient repair')
     aca: float = Field(default=0.0, ge=0, description='adaptive collaborative attention')
+    accs: float = Field(default=1.0, ge=0, description='factor on losses.accs; 0 delays it')
     memory: bool = Field(default=False, description='remember night labels, then pair by them')
     aligned: float = Field(
         default=0.0, ge=0, description='weight of the registered day pairs; 0 is off'
@@ -234,6 +235,7 @@ _COLUMNS = {
     'SR': 'sr',
     'CGR': 'cgr',
     'ACA': 'aca',
+    'ACCS': 'accs',
     'aligned': 'aligned',
 }
 

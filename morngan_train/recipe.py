@@ -44,6 +44,9 @@ class GeneratorRecipe(Section):
     decoder_norm: DecoderNorm = Field(
         default='group', description='group (MornGAN) or instance (ToDayGAN)'
     )
+    attention: bool = Field(
+        default=False, description='guided attention before the residual blocks (PearlGAN)'
+    )
 
 
 class DiscriminatorRecipe(Section):
@@ -67,7 +70,9 @@ class SemanticsRecipe(Section):
     """Constants of online semantic distillation, memory and collaborative attention."""
 
     theta_fg: float = Field(default=0.95, gt=0, lt=1, description='θ_fg of Eq. 9')
-    theta_bg: float = Field(default=0.99, gt=0, lt=1, description='θ_bg of Eq. 9')
+    theta_bg: float | None = Field(
+        default=0.99, gt=0, lt=1, description='θ_bg of Eq. 9; null: θ_fg for every class'
+    )
     completion: float = Field(
         default=0.95, gt=0, lt=1, description='how sure S_A must be to fill a day pixel'
     )
@@ -116,6 +121,12 @@ class DataRecipe(Section):
     scale: tuple[float, float] = Field(
         default=(1.0, 1.0), description='random scale before cropping'
     )
+    focus: float = Field(
+        default=0.0,
+        ge=0,
+        le=1,
+        description='share of day crops moved to lights, signs, people and other small classes',
+    )
     edges: Literal['canny', 'files'] = Field(
         default='canny', description='computed from each crop, or read from edgesA and edgesB'
     )
@@ -151,6 +162,12 @@ class LossRecipe(Section):
     sga: float = 0.5
     sga_threshold: float = Field(default=0.8, description='0.8 for FLIR, 0.44 for KAIST')
     monochrome: float = 1.0
+    attention: float = Field(
+        default=0.0, ge=0, description='diversity and integration of attention maps (PearlGAN)'
+    )
+    accs: float = Field(
+        default=0.0, ge=0, description='similarity of attention across domains (PearlGAN)'
+    )
     aligned_chroma: float = Field(default=0.0, ge=0, description='colour part of the aligned term')
     aligned_blur: float = Field(
         default=1.0, ge=0, description='pixels, forgives imperfect registration'
@@ -191,6 +208,12 @@ class Recipe(Section):
         _ = self.schedule
         return self
 
+    @model_validator(mode='after')
+    def _attention_has_maps(self) -> 'Recipe':
+        if (self.losses.attention > 0 or self.losses.accs > 0) and not self.generator.attention:
+            raise ValueError('losses.attention and losses.accs need generator: {attention: true}')
+        return self
+
     @property
     def schedule(self) -> list[Phase]:
         """The phases as they are run: as `choices` read them, without what `without` names."""
@@ -204,7 +227,7 @@ class Recipe(Section):
 
 
 def _read(phase: Phase, recipe: Recipe) -> Phase:
-    """Apply to a phase the choices that concern the schedule."""
+    """Apply to a phase what the rest of the recipe says of the schedule."""
     changes: dict[str, Any] = {}
     if not recipe.choices.complete_day_labels:
         changes['complete'] = False
@@ -212,6 +235,8 @@ def _read(phase: Phase, recipe: Recipe) -> Phase:
         changes['fake_night'] = 'detached'
     if recipe.choices.ssim_from_start:
         changes['ssim'] = max(p.ssim for p in recipe.phases)
+    if recipe.losses.accs == 0:
+        changes['accs'] = 0.0
     return phase.model_copy(update=changes)
 
 

@@ -166,12 +166,15 @@ class Parser:
         if p_b is None:
             return None
         choices, constants = self.recipe.choices, self.recipe.semantics
+        theta_bg = constants.theta_bg
+        # S_B alone, after the freeze, needs no more of background than of objects.
+        if p_a is None or theta_bg is None:
+            theta_bg = constants.theta_fg
         mined = mine(
             p_b,
             p_a,
             theta_fg=constants.theta_fg,
-            # S_B alone, after the freeze, needs no more of background than of objects.
-            theta_bg=constants.theta_fg if p_a is None else constants.theta_bg,
+            theta_bg=theta_bg,
             agreement=choices.agreement,
         )
         if not self.recipe.denoises:

@@ -9,6 +9,7 @@ from torch import nn
 from morngan_train.networks.discriminator import Discriminator
 from morngan_train.networks.discriminator import Scores
 from morngan_train.networks.generator import build_translator
+from morngan_train.networks.generator import Encoder
 from morngan_train.networks.generator import Translator
 from morngan_train.networks.segmenter import Segmenter
 from morngan_train.recipe import Recipe
@@ -29,6 +30,15 @@ class Translations(NamedTuple):
     """E_A(fake_day), same shape: what goes into the cycle, and what ACA compares."""
     colored_day: torch.Tensor | None
     """G_BA(day thermal), for aligned-day supervision."""
+    # For the attentional losses; None in generators without attention.
+    maps_day: torch.Tensor | None = None
+    """Attention of E_A in the day picture, [N, 4, S/4, S/4] in (0, 1), coarsest first."""
+    maps_night: torch.Tensor | None = None
+    """Attention of E_B in the night frame."""
+    encoded_night: torch.Tensor | None = None
+    """E_B(night)."""
+    encoded_fake_night: torch.Tensor | None = None
+    """E_B(fake_night)."""
 
 
 class Generators(nn.Module):
@@ -37,8 +47,13 @@ class Generators(nn.Module):
     def __init__(self, recipe: Recipe) -> None:
         super().__init__()
         shape = recipe.generator
-        self.a = build_translator(shape.ngf, shape.blocks, shape.stem, shape.decoder_norm)
-        self.b = build_translator(shape.ngf, shape.blocks, shape.stem, shape.decoder_norm)
+        self.attends = shape.attention
+        self.a, self.b = (
+            build_translator(
+                shape.ngf, shape.blocks, shape.stem, shape.decoder_norm, shape.attention
+            )
+            for _ in 'ab'
+        )
 
     @property
     def night_to_day(self) -> Translator:
@@ -63,20 +78,32 @@ class Generators(nn.Module):
         encoding that a loss needs is computed once, here.
         """
         n = len(day)
-        from_thermal = self.color(night if day_thermal is None else torch.cat([night, day_thermal]))
+        thermal = night if day_thermal is None else torch.cat([night, day_thermal])
+        encoded_thermal, maps_thermal = self._encode(self.b.encoder, thermal)
+        from_thermal = self.a.decoder(encoded_thermal)
         fake_day = from_thermal[:n]
-        encoded_day = self.a.encoder(day)
+        encoded_day, maps_day = self._encode(self.a.encoder, day)
         fake_night = self.b.decoder(encoded_day)
         encoded_fake_day = self.a.encoder(fake_day)
+        encoded_fake_night = self.b.encoder(fake_night)
         return Translations(
             fake_day=fake_day,
             fake_night=fake_night,
-            again_day=self.color(fake_night),
+            again_day=self.a.decoder(encoded_fake_night),
             again_night=self.b.decoder(encoded_fake_day),
             encoded_day=encoded_day,
             encoded_fake_day=encoded_fake_day,
             colored_day=None if day_thermal is None else from_thermal[n:],
+            maps_day=maps_day,
+            maps_night=None if maps_thermal is None else maps_thermal[:n],
+            encoded_night=encoded_thermal[:n] if self.attends else None,
+            encoded_fake_night=encoded_fake_night if self.attends else None,
         )
+
+    def _encode(
+        self, encoder: Encoder, image: torch.Tensor
+    ) -> tuple[torch.Tensor, torch.Tensor | None]:
+        return encoder.with_maps(image) if self.attends else (encoder(image), None)
 
 
 class Discriminators(nn.Module):

@@ -8,6 +8,7 @@ from morngan_train.metrics.canny import edge_levels
 from morngan_train.metrics.canny import gray
 from morngan_train.metrics.canny import ridges
 from morngan_train.metrics.canny import THRESHOLDS
+from morngan_train.metrics.segmentation import mean
 
 
 def kept_edges(thermal: np.ndarray, color: np.ndarray) -> np.ndarray:
@@ -36,23 +37,29 @@ def kept_edges(thermal: np.ndarray, color: np.ndarray) -> np.ndarray:
     return np.divide(_count(kept), edges, out=np.full(THRESHOLDS, np.nan), where=edges > 0)
 
 
-def apce(pictures: Sequence[np.ndarray]) -> float:
-    """Average over the pictures, then over the thresholds.
+def average_curve(pictures: Sequence[np.ndarray] | Sequence[Sequence[float]]) -> np.ndarray:
+    """Average what `kept_edges` returns over the pictures.
 
     Args:
-        pictures: What `kept_edges` returns, for each picture. Where a picture has no thermal edges
-            it does not count.
+        pictures: A row of 99 for each picture. Where a picture has no thermal edges it does not
+            count.
+
+    Returns:
+        float64 [99] in [0, 1]; nan where no picture has edges.
+    """
+    curves = np.stack([np.asarray(curve, np.float64) for curve in pictures])
+    counted = np.isfinite(curves)
+    sums, counts = np.where(counted, curves, 0.0).sum(axis=0), counted.sum(axis=0)
+    return np.divide(sums, counts, out=np.full(sums.shape, np.nan), where=counts > 0)
+
+
+def apce(pictures: Sequence[np.ndarray] | Sequence[Sequence[float]]) -> float:
+    """Average over the pictures, see `average_curve`, then over the thresholds.
 
     Returns:
         In [0, 1]; thresholds at which no picture has edges are left out, nan if all are.
     """
-    curves = np.stack([np.asarray(curve) for curve in pictures])
-    counted = np.isfinite(curves)
-    known = counted.any(axis=0)
-    if not known.any():
-        return float('nan')
-    sums = np.where(counted, curves, 0.0).sum(axis=0)
-    return float((sums[known] / counted.sum(axis=0)[known]).mean())
+    return mean(average_curve(pictures))
 
 
 def _count(levels: np.ndarray) -> np.ndarray:

@@ -1,12 +1,14 @@
 """The command `evaluate`: score colorized pictures of a test set."""
 
 import argparse
+from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 import json
 import math
 import os
 from pathlib import Path
 import sys
+from time import perf_counter
 from typing import Any
 
 import numpy as np
@@ -20,9 +22,15 @@ from morngan_train.data.reading import find_companions
 from morngan_train.data.reading import list_images
 from morngan_train.data.reading import read_rgb
 from morngan_train.data.reading import read_thermal
+from morngan_train.metrics.colorizers import BASELINES
 from morngan_train.metrics.colorizers import Colorizer
 from morngan_train.metrics.colorizers import FromFrame
 from morngan_train.metrics.colorizers import open_colorizer
+from morngan_train.metrics.frames import judge_frames
+from morngan_train.metrics.frames import Judged
+from morngan_train.metrics.frames import RESIZED
+from morngan_train.metrics.journal import digest
+from morngan_train.metrics.journal import Journal
 from morngan_train.metrics.looking import CONFIDENCE
 from morngan_train.metrics.looking import NMS
 from morngan_train.metrics.looking import open_looker
@@ -40,13 +48,16 @@ from morngan_train.metrics.test_set import OBJECTS
 from morngan_train.metrics.test_set import open_test_set
 from morngan_train.metrics.test_set import TestSet
 
-METRICS = ('apce', 'ap', 'miou', 'aligned', 'flicker')
+METRICS = ('apce', 'ap', 'miou', 'aligned', 'flicker', 'speed')
 
 MOST_PAIRS = 50
 """Day pairs that are compared, spread over all."""
 
 MOST_SCENES = 10
 """Frames that are looked at for flicker, likewise."""
+
+MOST_TIMED = 20
+"""Frames that are timed, likewise."""
 
 
 class EvaluationError(Exception):
@@ -63,7 +74,9 @@ def add_parser(commands: 'argparse._SubParsersAction[argparse.ArgumentParser]') 
         '--metrics names them.',
     )
     parser.add_argument(
-        'source', help='ONNX file of a generator, a folder of pictures made elsewhere, or raw'
+        'source',
+        help='ONNX file of a generator, a folder of pictures made elsewhere, or '
+        f'{", ".join(BASELINES)}',
     )
     parser.add_argument('--data', type=Path, required=True, help='data folder with testB')
     parser.add_argument(
@@ -74,7 +87,10 @@ def add_parser(commands: 'argparse._SubParsersAction[argparse.ArgumentParser]') 
     )
     parser.add_argument('--detector', type=Path, help='ONNX file of a YOLO export, for ap')
     parser.add_argument('--parser', type=Path, help='ONNX file of a Cityscapes network, for miou')
-    parser.add_argument('--json', type=Path, help='file to write the scores to')
+    parser.add_argument(
+        '--json', type=Path, help='file to write the scores to; stopped, the same command goes on'
+    )
+    parser.add_argument('--pictures', type=Path, help='folder to write the colour pictures to')
     parser.add_argument(
         '--provider',
         choices=PROVIDERS,
@@ -114,7 +130,7 @@ def run(args: argparse.Namespace) -> int:
     """
     test_set = open_test_set(args.data)
     ranges = (*args.input_range,), (*args.output_range,)
-    colorizer = open_colorizer(args.source, test_set.frames, args.provider, ranges)
+    colorizer = open_colorizer(args.source, args.data, test_set.frames, args.provider, ranges)
     left_out = _lacking(args, test_set, colorizer)
     if args.metrics and (lacking := [name for name in args.metrics if name in left_out]):
         raise EvaluationError('; '.join(f'{name}: {left_out[name]}' for name in lacking))
@@ -124,15 +140,31 @@ def run(args: argparse.Namespace) -> int:
         'data': str(args.data),
         'frames': len(test_set.frames),
     }
+    _make_folders(args, test_set)
     try:
         scores = _score(args, test_set, colorizer, wanted, about)
     except KeyboardInterrupt:
-        print('stopped; nothing was written', file=sys.stderr)
+        way = 'the same command goes on' if args.json else 'with --json it could be gone on with'
+        print(f'stopped; {way}', file=sys.stderr)
         return 130
     if not args.metrics:
         about['left_out'] = left_out
     _report(args.json, about, scores)
     return 0
+
+
+def _make_folders(args: argparse.Namespace, test_set: TestSet) -> None:
+    """Make the folders that are written to; an error now saves an hour of scoring."""
+    if args.pictures and args.pictures.resolve() in {
+        path.resolve().parent for path in test_set.frames
+    } | {Path(args.source).resolve()}:
+        raise EvaluationError(f'--pictures {args.pictures} would overwrite what is read')
+    for folder in (args.pictures, args.json and args.json.parent):
+        if folder:
+            try:
+                folder.mkdir(parents=True, exist_ok=True)
+            except OSError as error:
+                raise EvaluationError(f'{folder} cannot be made: {error}') from error
 
 
 def _metrics(text: str) -> list[str]:
@@ -154,6 +186,7 @@ def _lacking(args: argparse.Namespace, test_set: TestSet, colorizer: Colorizer) 
         or 'needs --parser FILE' * (args.parser is None),
         'aligned': folder or (f'{args.data} has no {" and no ".join(day)}' if day else ''),
         'flicker': folder,
+        'speed': folder,
     }
     return {name: reason for name, reason in lacks.items() if reason}
 
@@ -165,42 +198,97 @@ def _score(
     wanted: list[str],
     about: dict[str, Any],
 ) -> Scores:
+    """Measure all that is wanted; what was used for it goes into `about`."""
     scores: Scores = {}
     with processes(args.jobs) as pool:
-        scorers: list[Scorer] = [Edges(pool)] if 'apce' in wanted else []
-        if 'ap' in wanted:
-            looker = open_looker(args.detector, args.provider, OBJECTS)
-            about['detector'] = args.detector.name
-            about['detector_sha256'] = looker.engine.sha256
-            about['detector_settings'] = {'confidence': CONFIDENCE, 'nms_iou': NMS}
-            scorers.append(Objects(test_set, looker))
-        if 'miou' in wanted:
-            parser = SceneParser(args.parser, args.provider)
-            about['parser'], about['parser_sha256'] = args.parser.name, parser.sha256
-            scorers.append(Scenes(test_set, parser))
-        if scorers:
-            about['resized'] = _show(test_set, colorizer, scorers)
-        for scorer in scorers:
-            scores |= scorer.scores()
+        scorers = _open_scorers(args, test_set, pool, wanted, about)
+        if scorers or args.pictures:
+            journal = _open_journal(args, test_set, colorizer, scorers, about)
+            judged = judge_frames(test_set.frames, colorizer, scorers, journal, args.pictures)
+            scores |= _sum_up(test_set, scorers, judged, about)
+    if args.pictures:
+        about['pictures'] = _seen_from(args.json, args.pictures)
     if colorizer.colorize is not None:
         if 'aligned' in wanted:
             scores |= _compare_day(args.data, colorizer.colorize)
         if 'flicker' in wanted:
             scores |= _repeat_scenes(test_set, colorizer.colorize)
+        if 'speed' in wanted:
+            scores |= _time(test_set, colorizer.colorize)
+            about['speed_ms'] = scores['speed_ms']
     return scores
 
 
-def _show(test_set: TestSet, colorizer: Colorizer, scorers: list[Scorer]) -> int:
-    """Show all pictures to the scorers; return how many had to be resized."""
-    resized = 0
-    console = Console(stderr=True)
-    for i, path in enumerate(track(test_set.frames, 'scoring', console=console)):
-        thermal = read_thermal(path)
-        color, as_it_was = colorizer.picture(i, thermal)
-        resized += not as_it_was
-        for scorer in scorers:
-            scorer.add(i, thermal, color)
-    return resized
+def _open_scorers(
+    args: argparse.Namespace,
+    test_set: TestSet,
+    pool: ProcessPoolExecutor,
+    wanted: list[str],
+    about: dict[str, Any],
+) -> list[Scorer]:
+    scorers: list[Scorer] = [Edges(pool)] if 'apce' in wanted else []
+    if 'ap' in wanted:
+        looker = open_looker(args.detector, args.provider, OBJECTS)
+        about['detector'] = args.detector.name
+        about['detector_sha256'] = looker.engine.sha256
+        about['detector_settings'] = {'confidence': CONFIDENCE, 'nms_iou': NMS}
+        scorers.append(Objects(test_set, looker))
+    if 'miou' in wanted:
+        parser = SceneParser(args.parser, args.provider)
+        about['parser'], about['parser_sha256'] = args.parser.name, parser.sha256
+        scorers.append(Scenes(test_set, parser))
+    return scorers
+
+
+def _open_journal(
+    args: argparse.Namespace,
+    test_set: TestSet,
+    colorizer: Colorizer,
+    scorers: list[Scorer],
+    about: dict[str, Any],
+) -> Journal:
+    """Open the journal beside the JSON; all that judgements depend on is asked for."""
+    files = (test_set.frames, test_set.boxes, test_set.ignore, test_set.masks, colorizer.made_from)
+    asked = {
+        **about,
+        'metrics': [scorer.name for scorer in scorers],
+        'provider': args.provider,
+        'ranges': [args.input_range, args.output_range],
+        'pictures': str(args.pictures and args.pictures.resolve()),
+        'files': [digest(group or ()) for group in files],
+    }
+    return Journal(args.json and _journal_of(args.json), asked)
+
+
+def _journal_of(path: Path) -> Path:
+    return path.with_name(f'{path.name}.frames')
+
+
+def _sum_up(
+    test_set: TestSet, scorers: list[Scorer], judged: list[Judged], about: dict[str, Any]
+) -> Scores:
+    about['resized'] = sum(frame[RESIZED] for frame in judged)
+    per_frame: dict[str, Scores] = {path.stem: {} for path in test_set.frames}
+    scores: Scores = {}
+    for scorer in scorers:
+        judgements = {i: frame[scorer.name] for i, frame in enumerate(judged)}
+        scores |= scorer.scores(judgements)
+        for i, path in enumerate(test_set.frames):
+            per_frame[path.stem] |= scorer.of_frame(i, judgements[i])
+        if isinstance(scorer, Edges):
+            about['apce_curve'] = scorer.curve(judgements)
+    about['per_frame'] = per_frame
+    return scores
+
+
+def _seen_from(path: Path | None, folder: Path) -> str:
+    """Name a folder as seen from the folder of a file, so that both can be moved together."""
+    if path is None:
+        return str(folder.resolve())
+    try:
+        return Path(os.path.relpath(folder.resolve(), path.resolve().parent)).as_posix()
+    except ValueError:  # another drive of Windows
+        return str(folder.resolve())
 
 
 def _compare_day(data: Path, colorize: FromFrame) -> Scores:
@@ -225,6 +313,18 @@ def _repeat_scenes(test_set: TestSet, colorize: FromFrame) -> Scores:
     return {'flicker': float(np.mean(values))}
 
 
+def _time(test_set: TestSet, colorize: FromFrame) -> Scores:
+    """Take the median of the milliseconds for a frame, after one to warm up."""
+    frames = [read_thermal(path) for path in _spread(test_set.frames, MOST_TIMED)]
+    colorize(frames[0])
+    values = []
+    for frame in track(frames, 'speed', console=Console(stderr=True)):
+        start = perf_counter()
+        colorize(frame)
+        values.append(1e3 * (perf_counter() - start))
+    return {'speed_ms': float(np.median(values))}
+
+
 def _spread(files: list[Path], most: int) -> list[Path]:
     """Choose up to `most` files, evenly over the list."""
     step = max(1, math.ceil(len(files) / most))
@@ -244,7 +344,17 @@ def _report(path: Path | None, about: dict[str, Any], scores: Scores) -> None:
     for name, reason in about.get('left_out', {}).items():
         say(f'note: without {name}: {reason}')
     if path is not None:
-        # JSON has no nan: what could not be judged is null.
-        finite = {name: value if math.isfinite(value) else None for name, value in scores.items()}
-        path.write_text(json.dumps({**about, 'scores': finite}, indent=2), encoding='utf-8')
+        part = path.with_name(f'{path.name}.part')
+        part.write_text(json.dumps(_finite({**about, 'scores': scores}), indent=2), 'utf-8')
+        part.replace(path)
+        _journal_of(path).unlink(missing_ok=True)
         say(f'wrote {path}')
+
+
+def _finite(value: Any) -> Any:
+    """Replace nan and infinity by None: JSON has neither, and what could not be judged is null."""
+    if isinstance(value, dict):
+        return {name: _finite(part) for name, part in value.items()}
+    if isinstance(value, list):
+        return [_finite(part) for part in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -51,13 +51,10 @@ class SceneParser:
         wanted_height, wanted_width = self.engine.inputs[0].shape[2:]
         size = wanted_width or width, wanted_height or height
         seen = rgb if size == (width, height) else cv2.resize(rgb, size)
-        planes = ((seen.astype(np.float32) / 255 - MEAN) / DEVIATION).transpose(2, 0, 1)[None]
+        planes = normalize(seen)[None]
         output = self.engine(planes.astype(self.engine.inputs[0].dtype, copy=False))[0]
         if output.dtype.kind == 'f' and output.ndim == 4 and output.shape[:2] == (1, CLASSES):
-            scores = output[0].astype(np.float32).transpose(1, 2, 0)
-            # OpenCV resizes any number of channels, but hands four at most to its fast paths.
-            resized = [cv2.resize(plane, (width, height)) for plane in np.moveaxis(scores, 2, 0)]
-            return np.argmax(resized, axis=0).astype(np.uint8)
+            return trainids(output[0].astype(np.float32), (height, width))
         if output.dtype.kind in 'iu' and output.shape[:-2] in ((1,), (1, 1)):
             labels = output.reshape(output.shape[-2:]).astype(np.uint8)
             return cv2.resize(labels, (width, height), interpolation=cv2.INTER_NEAREST)
@@ -65,3 +62,25 @@ class SceneParser:
             f'{self.path}: gave {output.dtype} {list(output.shape)}; expected scores of '
             f'{CLASSES} classes [1, {CLASSES}, h, w] or trainIds [1, h, w]'
         )
+
+
+def normalize(rgb: np.ndarray) -> np.ndarray:
+    """Return what parsers take, float32 [3, H, W], of a picture, uint8 [H, W, 3]."""
+    planes = (rgb.astype(np.float32) / 255 - MEAN) / DEVIATION
+    return np.ascontiguousarray(planes.transpose(2, 0, 1))
+
+
+def trainids(scores: np.ndarray, size: tuple[int, ...]) -> np.ndarray:
+    """Choose the best class of each pixel of a picture.
+
+    Args:
+        scores: float32 [19, h, w]; brought to the size of the picture bilinearly.
+        size: Height and width of the picture.
+
+    Returns:
+        uint8 [H, W].
+    """
+    height, width = size
+    # OpenCV resizes any number of channels, but hands four at most to its fast paths.
+    resized = [cv2.resize(plane, (width, height)) for plane in scores]
+    return np.argmax(resized, axis=0).astype(np.uint8)

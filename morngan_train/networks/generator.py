@@ -11,6 +11,7 @@ from typing import Literal
 import torch
 from torch import nn
 
+from morngan_train.networks.attention import GuidedAttention
 from morngan_train.networks.initialization import initialize
 
 Stem = Literal['conv7', 'shuffle']
@@ -47,6 +48,11 @@ def _downsample(c_in: int, c_out: int) -> list[nn.Module]:
     ]
 
 
+def _residual_blocks(width: int, blocks: int, attention: bool) -> list[nn.Module]:
+    guide = [GuidedAttention(width)] if attention else []
+    return [*guide, *(ResidualBlock(width) for _ in range(blocks))]
+
+
 def _decoder_norm(channels: int, norm: DecoderNorm) -> nn.Module:
     """Return GroupNorm with the paper's 32 groups; a compact width keeps two channels a group."""
     if norm == 'instance':
@@ -63,9 +69,12 @@ class Encoder(nn.Module):
         ngf: Base width; the residual blocks have 4·ngf channels.
         blocks: Residual blocks of this half.
         stem: `conv7` as in the paper, or `shuffle` (PixelUnshuffle by 2, one strided convolution).
+        attention: Whether guided attention precedes the residual blocks, as in PearlGAN.
     """
 
-    def __init__(self, ngf: int = 64, blocks: int = 4, stem: Stem = 'conv7') -> None:
+    def __init__(
+        self, ngf: int = 64, blocks: int = 4, stem: Stem = 'conv7', attention: bool = False
+    ) -> None:
         super().__init__()
         width = 4 * ngf
         if stem == 'conv7':
@@ -79,11 +88,21 @@ class Encoder(nn.Module):
             ]
         else:
             head = [nn.PixelUnshuffle(2), *_downsample(4 * CHANNELS, width)]
-        self.layers = nn.Sequential(*head, *(ResidualBlock(width) for _ in range(blocks)))
+        self.layers = nn.Sequential(*head, *_residual_blocks(width, blocks, attention))
 
     def forward(self, image: torch.Tensor) -> torch.Tensor:
         """Encode an image."""
         return self.layers(image)
+
+    def with_maps(self, image: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor | None]:
+        """Encode an image, and return the maps of the attention, None where there is none."""
+        features, maps = image, None
+        for layer in self.layers:
+            if isinstance(layer, GuidedAttention):
+                features, maps = layer.attend(features)
+            else:
+                features = layer(features)
+        return features, maps
 
 
 class Decoder(nn.Module):
@@ -94,10 +113,16 @@ class Decoder(nn.Module):
         blocks: Residual blocks of this half.
         stem: `conv7` as in the paper (transposed convolutions), or `shuffle` (PixelShuffle twice).
         norm: Of the upsampling half: `group` as in the paper, or `instance` as in ToDayGAN.
+        attention: As in the encoder.
     """
 
     def __init__(
-        self, ngf: int = 64, blocks: int = 5, stem: Stem = 'conv7', norm: DecoderNorm = 'group'
+        self,
+        ngf: int = 64,
+        blocks: int = 5,
+        stem: Stem = 'conv7',
+        norm: DecoderNorm = 'group',
+        attention: bool = False,
     ) -> None:
         super().__init__()
         width = 4 * ngf
@@ -123,7 +148,7 @@ class Decoder(nn.Module):
                 nn.Conv2d(2 * ngf, 4 * CHANNELS, 3),
                 nn.PixelShuffle(2),
             ]
-        self.layers = nn.Sequential(*(ResidualBlock(width) for _ in range(blocks)), *tail)
+        self.layers = nn.Sequential(*_residual_blocks(width, blocks, attention), *tail)
 
     def forward(self, features: torch.Tensor) -> torch.Tensor:
         """Decode features to an image."""
@@ -144,7 +169,11 @@ class Translator(nn.Module):
 
 
 def build_translator(
-    ngf: int = 64, blocks: int = 9, stem: Stem = 'conv7', norm: DecoderNorm = 'group'
+    ngf: int = 64,
+    blocks: int = 9,
+    stem: Stem = 'conv7',
+    norm: DecoderNorm = 'group',
+    attention: bool = False,
 ) -> Translator:
     """Build one direction with initialised weights.
 
@@ -153,12 +182,14 @@ def build_translator(
         blocks: Residual blocks in all; the encoder has the smaller half (4 of 9 in the paper).
         stem: See `Encoder`.
         norm: See `Decoder`.
+        attention: Of both halves; PearlGAN's generator then has 11,801,499 parameters.
 
     Returns:
         The translator, on the CPU, in training mode.
     """
     translator = Translator(
-        Encoder(ngf, blocks // 2, stem), Decoder(ngf, blocks - blocks // 2, stem, norm)
+        Encoder(ngf, blocks // 2, stem, attention),
+        Decoder(ngf, blocks - blocks // 2, stem, norm, attention),
     )
     initialize(translator)
     return translator

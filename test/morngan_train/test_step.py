@@ -359,4 +359,5 @@ def test_translations_are_the_compositions_they_are_named_after(tiny):
             'encoded_fake_day': e_a(fake_day),
             'colored_day': d_a(e_b(thermal)),
         }
-    torch.testing.assert_close(made._asdict(), expected, rtol=1e-4, atol=1e-5)
+    got = {name: getattr(made, name) for name in expected}
+    torch.testing.assert_close(got, expected, rtol=1e-4, atol=1e-5)

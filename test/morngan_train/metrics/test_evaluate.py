@@ -103,6 +103,35 @@ def test_raw_frames_with_everything(
     assert (result['detector'], result['parser']) == ('yolo.onnx', 'parser.onnx')
     assert (result['model'], result['frames'], result['left_out']) == ('raw', 3, {})
     assert 'apce' in capsys.readouterr().out
+    assert result['speed_ms'] == scores['speed_ms'] > 0
+
+
+def test_curve_and_scores_of_single_frames(data: Path, detector: Path, parser: Path) -> None:
+    flat = np.full((64, 64), 70, np.uint8)
+    cv2.imwrite(str(data / 'testB/b.png'), flat)  # nothing to keep
+    result = _evaluate('raw', data, '--detector', detector, '--parser', parser)
+    assert result['apce_curve'] == [1.0] * 99
+    per_frame = result['per_frame']
+    assert list(per_frame) == ['a', 'b', 'c']
+    assert (per_frame['a']['apce'], per_frame['b']['apce']) == (1.0, None)
+    assert per_frame['a']['miou_flir'] == pytest.approx(34 / 54 / 2)
+    assert per_frame['a']['ap50_tiled_mean'] == 1.0
+    assert 'apce_curve' not in _evaluate('raw', data, '--metrics', 'flicker')
+
+
+def test_pictures_are_what_was_scored(data: Path, tmp_path: Path) -> None:
+    model = save_generator(tmp_path / 'ours.onnx')
+    result = _evaluate(model, data, '--metrics', 'apce', '--pictures', tmp_path / 'made' / 'ours')
+    assert result['pictures'] == 'made/ours'
+    files = sorted((tmp_path / 'made/ours').iterdir())
+    assert [path.name for path in files] == ['a.png', 'b.png', 'c.png']
+    again = _evaluate(tmp_path / 'made' / 'ours', data, '--metrics', 'apce')
+    assert again['scores'] == result['scores']
+    # Frames of the test set are never overwritten.
+    before = (data / 'testB/a.png').read_bytes()
+    arguments = ['evaluate', str(model), '--data', str(data), '--pictures', str(data / 'testB')]
+    assert main(arguments) == 2
+    assert (data / 'testB/a.png').read_bytes() == before
 
 
 def test_models_ours_and_foreign(data: Path, tmp_path: Path) -> None:
@@ -126,7 +155,7 @@ def test_a_folder_of_another_size(
     result = _evaluate(folder, data)
     assert 0 < result['scores']['apce'] < 1
     assert result['resized'] == 3
-    assert set(result['left_out']) == {'ap', 'miou', 'aligned', 'flicker'}
+    assert set(result['left_out']) == {'ap', 'miou', 'aligned', 'flicker', 'speed'}
     shown = capsys.readouterr().out
     assert '3 pictures were resized' in shown
     assert 'without ap: needs --detector FILE' in shown

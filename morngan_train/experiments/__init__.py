@@ -1,0 +1,1 @@
+"""The paper's tables over again: recipes under an equal budget, scored alike."""

@@ -1,0 +1,299 @@
+"""The command `experiments`: a table of the paper over again, under an equal budget."""
+
+import argparse
+from collections.abc import Sequence
+from dataclasses import replace
+import os
+from pathlib import Path
+import sys
+from typing import get_args
+
+from lightning_fabric import Fabric
+from rich.console import Console
+from rich.progress import track
+from rich.table import Table
+
+from morngan_train.experiments.budget import equal_budget
+from morngan_train.experiments.budget import steps_of
+from morngan_train.experiments.cost import Clock
+from morngan_train.experiments.errors import ExperimentError
+from morngan_train.experiments.errors import StoppedError
+from morngan_train.experiments.folder import check_begun
+from morngan_train.experiments.folder import differences
+from morngan_train.experiments.folder import FOREIGN
+from morngan_train.experiments.folder import locked
+from morngan_train.experiments.folder import SCORES
+from morngan_train.experiments.results import on_screen
+from morngan_train.experiments.results import outcomes
+from morngan_train.experiments.results import sheets
+from morngan_train.experiments.results import write_results
+from morngan_train.experiments.rows import Place
+from morngan_train.experiments.rows import Row
+from morngan_train.experiments.rows import rows_of
+from morngan_train.experiments.rows import Scale
+from morngan_train.experiments.rows import shipped
+from morngan_train.experiments.rows import TableName
+from morngan_train.experiments.run import judge
+from morngan_train.experiments.run import Judges
+from morngan_train.experiments.run import run_rows
+from morngan_train.metrics.test_set import open_test_set
+from morngan_train.phases import total_epochs
+from morngan_train.precision import AUTO
+from morngan_train.precision import CHOICES
+from morngan_train.precision import choose_precision
+from morngan_train.recipe import load_recipe
+from morngan_train.recipe import Recipe
+from morngan_train.report.command import write_report
+from morngan_train.trainer import MOST_WORKERS
+from morngan_train.trainer import open_data
+
+COMPACT = 'compact_flir'
+
+
+def add_parser(commands: 'argparse._SubParsersAction[argparse.ArgumentParser]') -> None:
+    """Add `experiments` to the command line."""
+    parser = commands.add_parser(
+        'experiments',
+        help='train and score the rows of a table of the paper',
+        description='Train the rows of a table of the paper one after another under an equal '
+        'budget, score them, and print our figures beside those of the paper; see '
+        'docs/experiments.md. Stopped (Ctrl-C), the same command goes on.',
+    )
+    parser.add_argument('table', choices=get_args(TableName))
+    parser.add_argument(
+        '--scale',
+        choices=get_args(Scale),
+        required=True,
+        help='compact: compact_flir.yaml with what tells a row from the whole method; '
+        'full: the recipes as they are',
+    )
+    parser.add_argument('--data', type=Path, required=True, help='data folder, of FLIR for table6')
+    parser.add_argument('--data-kaist', type=Path, help='data folder of KAIST, for table6')
+    parser.add_argument('--out', type=Path, help='folder (default: runs/TABLE_SCALE)')
+    parser.add_argument('--rows', type=_list, metavar='A,B', help='which: numbers or names')
+    parser.add_argument('--steps', type=int, help="of each row (default: the base recipe's)")
+    parser.add_argument('--seed', type=int, help="of each row (default: the base recipe's)")
+    parser.add_argument(
+        '--base', type=Path, help='recipe in place of compact_flir.yaml, with --scale compact'
+    )
+    parser.add_argument(
+        '--foreign',
+        type=_foreign,
+        action='append',
+        default=[],
+        metavar='NAME=SOURCE',
+        help='score this too: an ONNX file, a folder of pictures, or what else evaluate takes',
+    )
+    parser.add_argument('--detector', type=Path, help='ONNX file of a YOLO export, for AP')
+    parser.add_argument('--parser', type=Path, help='ONNX file of a Cityscapes network, for IoU')
+    parser.add_argument('--accelerator', default='auto', help='cpu, cuda, auto (default)')
+    parser.add_argument('--precision', default=AUTO, choices=CHOICES, help='see fit (%(default)s)')
+    parser.add_argument(
+        '--workers',
+        type=int,
+        default=1,
+        choices=range(MOST_WORKERS + 1),
+        metavar=f'0..{MOST_WORKERS}',
+        help='data loading processes (default: %(default)s)',
+    )
+    parser.add_argument(
+        '--jobs',
+        type=int,
+        choices=range(1, 257),
+        metavar='1..256',
+        default=os.cpu_count() or 1,
+        help='processes for apce (%(default)s)',
+    )
+    parser.add_argument(
+        '--dry-run',
+        action='store_true',
+        help='print rows, switches and steps, time a step of each phase, and stop',
+    )
+    parser.set_defaults(run=run)
+
+
+def _list(text: str) -> list[str]:
+    return text.split(',')
+
+
+def _foreign(text: str) -> tuple[str, str]:
+    name, _, source = text.partition('=')
+    if not name or not source or Path(name).name != name:
+        raise argparse.ArgumentTypeError(f'{text!r} is not NAME=SOURCE')
+    return name, source
+
+
+def run(args: argparse.Namespace) -> int:
+    """Train, score, print, write.
+
+    Returns:
+        0; 1 if a row could not be finished; 130 when interrupted.
+
+    Raises:
+        ExperimentError: Rows would not be comparable, or there is no such row.
+        RecipeError: A recipe cannot be used.
+        DataError: A data folder lacks what a row needs.
+        MornganError: Detector or parser cannot be used.
+    """
+    rows = plan(args)
+    chosen = _choose(rows, args.rows)
+    out = args.out or Path('runs') / f'{args.table}_{args.scale}'
+    for row in rows:
+        check_begun(row, out / row.name)
+    # What is missing must not come out after a night of training.
+    for row in chosen:
+        open_data(row.recipe, row.train)
+        open_test_set(row.test)
+    judges = Judges(args.detector, args.parser, args.jobs)
+    judges.check()
+    fabric = Fabric(
+        accelerator=args.accelerator,
+        devices=1,
+        precision=choose_precision(args.precision, args.accelerator),
+    )
+    fabric.launch()
+    if args.dry_run:
+        _dry_run(args, rows, chosen, fabric)
+        return 0
+    try:
+        for name, source in args.foreign:
+            with locked(out / f'{FOREIGN}{name}'):
+                judge(source, out / f'{FOREIGN}{name}', args.data, judges)
+        problems = run_rows(
+            chosen,
+            out,
+            fabric,
+            judges,
+            args.workers,
+            done=lambda: write_results(args.table, outcomes(rows, out), out),
+        )
+    except (StoppedError, KeyboardInterrupt):
+        print('stopped; the same command goes on', file=sys.stderr)
+        return 130
+    _show(args.table, rows, out)
+    for problem in problems:
+        print(f'not finished: {problem}', file=sys.stderr)
+    return 1 if problems else 0
+
+
+def plan(args: argparse.Namespace) -> list[Row]:
+    """Return all rows of the table that was asked for, with an equal budget.
+
+    Raises:
+        ExperimentError: Options do not fit together, or there are too few steps.
+        RecipeError: A recipe cannot be used.
+        DataError: The steps of an epoch depend on a data folder that cannot be used.
+    """
+    if args.foreign and args.table != 'baselines':
+        raise ExperimentError('--foreign belongs to the table baselines')
+    place = Place(args.scale, args.data, args.data_kaist, _base(args))
+    rows = rows_of(args.table, place)
+    if args.seed is not None:
+        rows = [_changed(row, seed=args.seed) for row in rows]
+    if args.steps is not None:
+        return equal_budget(rows, args.steps)
+    # Without a number, each data set has the authors' number of steps.
+    budgets = {args.data: place.base_on('flir')}
+    if args.data_kaist:
+        budgets[args.data_kaist] = place.base_on('kaist')
+    equal: dict[str, Row] = {}
+    for data, base in budgets.items():
+        mine = [row for row in rows if row.train == data]
+        if mine:
+            equal |= {row.name: row for row in equal_budget(mine, _steps_of_base(base, data))}
+    return [equal[row.name] for row in rows]
+
+
+def _base(args: argparse.Namespace) -> Recipe | None:
+    if args.scale == 'compact':
+        return load_recipe(args.base) if args.base else shipped(COMPACT)
+    if args.base:
+        raise ExperimentError('--base belongs to --scale compact: at full scale recipes are whole')
+    return None
+
+
+def _steps_of_base(base: Recipe, data: Path) -> int:
+    return (base.steps_per_epoch or len(open_data(base, data))) * total_epochs(base.schedule)
+
+
+def _changed(row: Row, **changes: object) -> Row:
+    return replace(row, recipe=row.recipe.model_copy(update=changes))
+
+
+def _choose(rows: Sequence[Row], wanted: Sequence[str] | None) -> list[Row]:
+    """Return the rows that are wanted, in the order of the table; all without a wish."""
+    numbered = {str(number): row for number, row in enumerate(rows, 1)}
+    known = numbered | {row.name: row for row in rows}
+    for name in wanted or ():
+        if name not in known:
+            names = ', '.join(f'{number} {row.name}' for number, row in numbered.items())
+            raise ExperimentError(f'there is no row {name!r}; there are {names}')
+    chosen = {known[name].name for name in wanted or known}
+    return [row for row in rows if row.name in chosen]
+
+
+def _dry_run(
+    args: argparse.Namespace, rows: Sequence[Row], chosen: Sequence[Row], fabric: Fabric
+) -> None:
+    """Print what every row trains and what it will take on this machine."""
+    clock = Clock(fabric)
+    console = Console(stderr=True)
+    shown = Table('', 'row', 'the paper calls it', 'told from the base by', 'steps', 'hours')
+    base = _base(args) or shipped('flir')
+    numbers = {row.name: number for number, row in enumerate(rows, 1)}
+    total = 0.0
+    for row in track(chosen, 'timing', console=console):
+        hours = clock.seconds(row) / 3600
+        total += hours
+        epochs = f'{total_epochs(row.recipe.schedule)} x {row.recipe.steps_per_epoch}'
+        shown.add_row(
+            str(numbers[row.name]),
+            row.name,
+            f'{row.title} {row.direction}',
+            switches(row.recipe, base) or 'nothing',
+            f'{steps_of(row)} = {epochs}',
+            f'{hours:.1f}',
+        )
+    screen().print(shown)
+    screen().print(
+        f'{total:.1f} hours of training on {fabric.device}, by a step or two of each phase'
+    )
+
+
+def switches(recipe: Recipe, base: Recipe) -> str:
+    """Say in few words what tells a recipe from its base."""
+    told = {name: value for name, value, _ in differences(recipe, base)}
+    told.pop('steps_per_epoch', None)
+    left_out = told.pop('without', [])
+    words = [f'without {", ".join(left_out)}'] if left_out else []
+    words += [name if name == 'phases' else f'{name}={value}' for name, value in told.items()]
+    return '; '.join(words)
+
+
+def screen() -> Console:
+    """Return where tables go; a pipe has no width to fit into, and nothing may be cut off."""
+    return Console() if sys.stdout.isatty() else Console(width=200)
+
+
+def _show(table: TableName, rows: Sequence[Row], out: Path) -> None:
+    """Print and write the table, and the page of all rows that are scored."""
+    found = outcomes(rows, out)
+    for sheet in sheets(table, found):
+        screen().print(on_screen(sheet))
+    write_results(table, found, out)
+    pages = {row.test: [r for r in rows if r.test == row.test] for row in rows}
+    for test, tested in pages.items():
+        name = 'page' if len(pages) == 1 else f'page_{test.name}'
+        folders = [out / row.name for row in tested] + sorted(out.glob(f'{FOREIGN}*'))
+        _write_page(folders, out / f'{name}.html')
+    print(f'wrote {out}/table.md, table.json and pages')
+
+
+def _write_page(folders: Sequence[Path], page: Path) -> None:
+    scored = [folder / SCORES for folder in folders if (folder / SCORES).exists()]
+    runs = [folder for folder in folders if (folder / 'log.jsonl').exists()]
+    if scored:
+        # Another process may write the same page.
+        partial = page.with_name(f'{page.stem}.{os.getpid()}.html')
+        write_report(scored, runs, partial)
+        partial.replace(page)

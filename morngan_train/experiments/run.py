@@ -1,0 +1,166 @@
+"""Rows, one after another: train, export, evaluate, each from where it was left."""
+
+import argparse
+from collections.abc import Callable
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from lightning_fabric import Fabric
+from rich.console import Console
+
+from morngan_train.experiments.errors import BusyError
+from morngan_train.experiments.errors import StoppedError
+from morngan_train.experiments.folder import begin
+from morngan_train.experiments.folder import locked
+from morngan_train.experiments.folder import MODEL
+from morngan_train.experiments.folder import progress
+from morngan_train.experiments.folder import read_json
+from morngan_train.experiments.folder import SCORES
+from morngan_train.experiments.folder import write_json
+from morngan_train.experiments.rows import Row
+from morngan_train.export import export
+from morngan_train.export import load_trained
+from morngan_train.metrics import command as evaluate_command
+from morngan_train.metrics.journal import digest
+from morngan_train.metrics.looking import open_looker
+from morngan_train.metrics.parser import SceneParser
+from morngan_train.metrics.test_set import OBJECTS
+from morngan_train.step import NonFiniteLossError
+from morngan_train.trainer import Trainer
+
+PROVIDER = 'cpu'
+"""Scores differ a little between providers, and this one is everywhere."""
+
+
+@dataclass(frozen=True, slots=True)
+class Judges:
+    """What looks at the pictures.
+
+    Attributes:
+        detector: ONNX file of a YOLO export, or None.
+        parser: ONNX file of a Cityscapes network, or None.
+        jobs: Processes for APCE.
+    """
+
+    detector: Path | None
+    parser: Path | None
+    jobs: int
+
+    def check(self) -> None:
+        """Open both, so that a wrong file does not come out after a night of training.
+
+        Raises:
+            MornganError: A file cannot be used.
+        """
+        if self.detector:
+            open_looker(self.detector, PROVIDER, OBJECTS)
+        if self.parser:
+            SceneParser(self.parser, PROVIDER)
+
+
+def run_rows(
+    rows: Sequence[Row],
+    out: Path,
+    fabric: Fabric,
+    judges: Judges,
+    workers: int,
+    done: Callable[[], None],
+) -> list[str]:
+    """Do what is left to do for some rows.
+
+    Args:
+        rows: In this order.
+        out: Each has a folder in it.
+        fabric: What trains.
+        judges: What looks at the pictures.
+        workers: Data loading processes.
+        done: Called after each row.
+
+    Returns:
+        Why rows are not finished: another process trains them, or a loss is not finite. The others
+        are done nevertheless.
+
+    Raises:
+        StoppedError: By Ctrl-C or SIGTERM; a row that was training has left a checkpoint.
+    """
+    problems = []
+    for number, row in enumerate(rows, 1):
+        folder = out / row.name
+        try:
+            with locked(folder):
+                _say(f'{row.name} ({number} of {len(rows)}): {row.recipe.description}')
+                _train(row, folder, fabric, workers)
+                judge(str(folder / MODEL), folder, row.test, judges)
+            done()
+        except (BusyError, NonFiniteLossError) as error:
+            problems.append(f'{row.name}: {error}')
+        except KeyboardInterrupt as error:
+            raise StoppedError from error
+    return problems
+
+
+def _train(row: Row, folder: Path, fabric: Fabric, workers: int) -> None:
+    begin(row, folder)
+    if (folder / MODEL).exists():
+        return
+    trainer = Trainer(row.recipe, row.train, folder, fabric, workers=workers)
+    last = folder / 'last.pt'
+    if last.is_file():
+        trainer.resume(last)
+    if not trainer.fit():
+        raise StoppedError
+    # Only now: the model is the sign that training is done.
+    final = folder / f'epoch_{trainer.epochs:03d}.pt'
+    export(load_trained(final), folder / MODEL, data_name=row.train.name)
+    steps, seconds = progress(folder)
+    _say(f'{row.name}: {steps} steps in {seconds / 60:.1f} minutes')
+
+
+def _say(text: str) -> None:
+    Console().print(text, style='bold', markup=False, highlight=False, soft_wrap=True)
+
+
+def judge(source: str, folder: Path, data: Path, judges: Judges) -> None:
+    """Evaluate a model or a folder of pictures into `scores.json` and `pictures/`, if need be.
+
+    Args:
+        source: What `evaluate` takes.
+        folder: To write to.
+        data: Data folder with the frames to test on.
+        judges: Detector and parser.
+
+    Raises:
+        StoppedError: By Ctrl-C.
+    """
+    scores = folder / SCORES
+    asked = _asked(source, data, judges)
+    if scores.exists() and read_json(scores).get('asked') == asked:
+        return
+    options = [source, '--data', str(data), '--json', str(scores), '--provider', PROVIDER]
+    options += ['--pictures', str(folder / 'pictures'), '--jobs', str(judges.jobs)]
+    for name, path in (('--detector', judges.detector), ('--parser', judges.parser)):
+        options += [name, str(path)] if path else []
+    if evaluate_command.run(_evaluation(options)):
+        raise StoppedError
+    write_json(scores, read_json(scores) | {'asked': asked})
+
+
+def _evaluation(options: list[str]) -> argparse.Namespace:
+    """Read options as the command line does."""
+    parser = argparse.ArgumentParser()
+    evaluate_command.add_parser(parser.add_subparsers())
+    return parser.parse_args(['evaluate', *options])
+
+
+def _asked(source: str, data: Path, judges: Judges) -> dict[str, Any]:
+    """Tell what scores depend on: when it changes, they are measured again."""
+    path = Path(source)
+    made = sorted(path.iterdir()) if path.is_dir() else [path] if path.is_file() else []
+    return {
+        'source': source,
+        'made': digest(made),
+        'frames': digest(sorted(data.glob('testB*/*'))),
+        'judges': digest(path for path in (judges.detector, judges.parser) if path),
+    }

@@ -1,0 +1,1 @@
+"""Training of a scene parser, the network that judges colour pictures by mIoU."""

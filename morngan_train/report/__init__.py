@@ -1,0 +1,1 @@
+"""The command `report`: several evaluations side by side, on one page."""
