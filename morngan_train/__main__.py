@@ -2,6 +2,8 @@
 
 import sys
 
-from morngan_train.cli import main
+# Processes that are started to score pictures read this file too, and need no torch.
+if __name__ == '__main__':
+    from morngan_train.cli import main
 
-sys.exit(main())
+    sys.exit(main())
