@@ -5,7 +5,6 @@ The node creates all topics at its start and never destroys one: in the states i
 it lets frames pass by.
 """
 
-from collections.abc import Callable
 from collections.abc import Sequence
 from concurrent.futures import wait
 from dataclasses import replace
@@ -28,7 +27,6 @@ from rclpy.lifecycle import LifecycleNode
 from rclpy.lifecycle import LifecycleState
 from rclpy.lifecycle import TransitionCallbackReturn
 from rclpy.parameter import Parameter
-from rclpy.qos_overriding_options import QoSOverridingOptions
 from sensor_msgs.msg import CameraInfo
 from sensor_msgs.msg import CompressedImage
 from sensor_msgs.msg import Image
@@ -50,6 +48,7 @@ from morngan_ros.parameters import Takes
 from morngan_ros.parameters import takes
 from morngan_ros.pipeline import Pipeline
 from morngan_ros.qos_events import QosWatch
+from morngan_ros.receiver import Receiver
 from morngan_ros.ros_logging import speak_through
 from morngan_ros.shared_memory import remove_leftovers
 from morngan_ros.worker import Worker
@@ -98,30 +97,19 @@ class ColorizeNode(LifecycleNode):
         self.add_on_set_parameters_callback(self._on_parameters)
 
     def _open_inputs(self) -> None:
+        kind, topic = Image, 'image_raw'
         if self._settings.image_transport == 'compressed':
             # The name follows a remap of image_raw, as with image_transport in C++.
-            topic = f'{self.resolve_topic_name("image_raw")}/compressed'
-            self._subscribe(CompressedImage, topic, self._on_image)
-        else:
-            self._subscribe(Image, 'image_raw', self._on_image)
-        calibration = Latest(self, CameraInfo, 'camera_info', self._settings.input_qos())
+            kind, topic = CompressedImage, f'{self.resolve_topic_name("image_raw")}/compressed'
+        events = self._qos.subscription(topic)
+        qos = self._settings.input_qos()
+        self._receiver = Receiver(self, kind, topic, self._on_image, qos, events)
+        calibration = Latest(self, CameraInfo, 'camera_info', qos)
         self._outputs.camera_info = calibration
         self.create_service(SetBool, '~/set_enabled', self._on_set_enabled)
         # In a group of its own: while it waits for the models, frames go on.
         aside = ReentrantCallbackGroup()
         self.create_service(Trigger, '~/reload_model', self._on_reload_model, callback_group=aside)
-
-    def _subscribe(self, kind: type, topic: str, callback: Callable[[Any], None]) -> None:
-        overrides = QoSOverridingOptions.with_default_policies()
-        qos = self._settings.input_qos()
-        self.create_subscription(
-            kind,
-            topic,
-            callback,
-            qos,
-            event_callbacks=self._qos.subscription(topic),
-            qos_overriding_options=overrides,
-        )
 
     # Lifecycle
 
@@ -198,6 +186,7 @@ class ColorizeNode(LifecycleNode):
 
     def stop(self) -> bool:
         """End the threads; False if one is inside a model, where nothing can interrupt it."""
+        self._receiver.stop()
         loaded = self._loader.stop()
         return self._worker.stop(_PATIENCE) and loaded
 

@@ -4,22 +4,13 @@ from typing import Any
 from typing import Generic
 from typing import TypeVar
 
-from rclpy.callback_groups import CallbackGroup
 from rclpy.node import Node
 from rclpy.qos import QoSProfile
 from rclpy.qos_overriding_options import QoSOverridingOptions
 
+from morngan_ros.unawaited import Unawaited
+
 M = TypeVar('M')
-
-
-class _Unawaited(CallbackGroup):
-    """Hides a subscription from the executor.
-
-    Its events too: to wait for them is to wait for its messages, as Fast DDS sees it.
-    """
-
-    def can_execute(self, entity: Any) -> bool:
-        return False
 
 
 class Latest(Generic[M]):
@@ -42,7 +33,7 @@ class Latest(Generic[M]):
             topic,
             self._keep,
             qos,
-            callback_group=_Unawaited(),
+            callback_group=Unawaited(),
             qos_overriding_options=QoSOverridingOptions.with_default_policies(),
         )
 
