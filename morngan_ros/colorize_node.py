@@ -1,8 +1,8 @@
 """The node `colorizer`: thermal images in, daytime colour images and detections out.
 
-The executor thread only takes in messages; one worker thread turns the newest frame into results.
-The node creates all topics at its start and never destroys one: in the states in which it rests,
-it lets frames pass by.
+One thread takes frames in, one worker thread turns the newest into results, and the executor does
+all else. The node creates all topics at its start and never destroys one: in the states in which it
+rests, it lets frames pass by.
 """
 
 from collections.abc import Sequence

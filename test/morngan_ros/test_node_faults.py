@@ -235,6 +235,7 @@ def test_parameters_change_live(running):
     opened.wait_for_stamp('image_color', header(2))
     assert opened.set_parameters(enabled=False).successful
     opened.publish('image_raw', mono8(3))
+    time.sleep(0.5)  # frames and calls of services come by ways of their own
     assert opened.call(SetBool, 'colorizer/set_enabled', SetBool.Request(data=True)).success
     fixed = {'exposure_range_low': 100.0, 'exposure_range_high': 355.0}
     assert opened.set_parameters(exposure_mode='fixed_range', **fixed).successful
