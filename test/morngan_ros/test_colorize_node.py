@@ -5,6 +5,7 @@ import itertools
 from pathlib import Path
 import re
 import signal
+import time
 from typing import Any
 
 import cv2
@@ -411,12 +412,15 @@ def test_frames_go_on_during_a_reload(tmp_path, model):
         opened.wait_for_stamp('image_color', header(0))
         assert opened.set_parameters(model=str(slow)).successful
         answer = opened.call_later(Trigger, 'colorizer/reload_model', Trigger.Request())
-        for number in range(1, 4):
+        for number in range(1, 11):
             opened.publish('image_raw', mono8(number))
-            color = opened.wait_for_stamp('image_color', header(number))
-            expected = expected_color(thermal(HEIGHT, WIDTH, number))
-            np.testing.assert_array_equal(pixels(color), expected)  # by the old model
+            time.sleep(0.05)
+        colors = opened.messages('image_color')[1:]
         assert not answer.done()
+        assert len(colors) >= 3  # a frame may be lost or dropped
+        for color in colors:
+            expected = expected_color(thermal(HEIGHT, WIDTH, color.header.stamp.sec - 1000))
+            np.testing.assert_array_equal(pixels(color), expected)  # by the old model
         wait_until(answer.done, 'the end of the reload')
         assert answer.result().success
 
