@@ -28,15 +28,3 @@ def keep_large_buffers() -> bool:
         return False
     settings = ((_MMAP_THRESHOLD, _LARGEST), (_TRIM_THRESHOLD, _KEPT), (_ARENA_MAX, 1))
     return all(mallopt(name, value) for name, value in settings)
-
-
-def give_back() -> bool:
-    """Give free memory back to the kernel, wherever it lies, the buffers of frames among it.
-
-    Returns:
-        False where there was nothing to give, or the C library cannot.
-    """
-    try:
-        return bool(ctypes.CDLL(None).malloc_trim(0))
-    except (AttributeError, OSError):
-        return False

@@ -35,7 +35,6 @@ from std_srvs.srv import Trigger
 
 from morngan_ros import diagnostics
 from morngan_ros import proc
-from morngan_ros.allocator import give_back
 from morngan_ros.allocator import keep_large_buffers
 from morngan_ros.errors import DeviceError
 from morngan_ros.errors import MornganError
@@ -77,7 +76,6 @@ class ColorizeNode(LifecycleNode):
         self._device_error: DeviceError | None = None
         self._last_input: float | None = None
         self._next_due = 0.0
-        self._tidy = True
         self._loader = Loader()
         self._health = Health()
         self._qos = QosWatch(self.get_logger())
@@ -95,7 +93,7 @@ class ColorizeNode(LifecycleNode):
         self._diagnostics = self.create_publisher(DiagnosticArray, '/diagnostics', 10)
         # Diagnostics go on when a simulated clock stands still or jumps.
         steady = Clock(clock_type=ClockType.STEADY_TIME)
-        self.create_timer(_REPORT_EVERY, self._look_after, clock=steady)
+        self.create_timer(_REPORT_EVERY, self._publish_diagnostics, clock=steady)
         self.add_on_set_parameters_callback(self._on_parameters)
 
     def _open_inputs(self) -> None:
@@ -171,7 +169,6 @@ class ColorizeNode(LifecycleNode):
         """Free the models."""
         self._enter('unconfigured')
         self._worker.pipeline = None
-        self._tidy = False
         return TransitionCallbackReturn.SUCCESS
 
     def on_shutdown(self, state: LifecycleState) -> TransitionCallbackReturn:
@@ -205,7 +202,6 @@ class ColorizeNode(LifecycleNode):
         else:
             pipeline.exposure = before.exposure  # the scene is the same: no flicker
         self._worker.pipeline = pipeline
-        self._tidy = False
         self._problem = ''
         self._lost_device = ''
         generator = pipeline.generator
@@ -334,13 +330,6 @@ class ColorizeNode(LifecycleNode):
             return False
         self._next_due = max(now, self._next_due + 1 / self._settings.max_rate)
         return True
-
-    def _look_after(self) -> None:
-        """Report, and give back what models have left, once the frame that used them is through."""
-        self._publish_diagnostics()
-        if not self._tidy and not self._loader.busy:
-            self._tidy = True
-            give_back()
 
     def _publish_diagnostics(self) -> None:
         pipeline = self._worker.pipeline

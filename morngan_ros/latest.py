@@ -1,14 +1,13 @@
 """Take messages when they are wanted, instead of waking for each of them."""
 
-from typing import Any
 from typing import Generic
 from typing import TypeVar
 
 from rclpy.node import Node
 from rclpy.qos import QoSProfile
-from rclpy.qos_overriding_options import QoSOverridingOptions
 
-from morngan_ros.unawaited import Unawaited
+from morngan_ros.unawaited import subscribe
+from morngan_ros.unawaited import take
 
 M = TypeVar('M')
 
@@ -28,22 +27,10 @@ class Latest(Generic[M]):
 
     def __init__(self, node: Node, kind: type[M], topic: str, qos: QoSProfile) -> None:
         self._newest: M | None = None
-        self._subscription: Any = node.create_subscription(
-            kind,
-            topic,
-            self._keep,
-            qos,
-            callback_group=Unawaited(),
-            qos_overriding_options=QoSOverridingOptions.with_default_policies(),
-        )
+        self._subscription = subscribe(node, kind, topic, qos)
 
     def __call__(self) -> M | None:
         """Return the newest message so far; None while none has come. For one thread."""
-        subscription = self._subscription
-        with subscription.handle:
-            while taken := subscription.handle.take_message(subscription.msg_type, False):
-                self._keep(taken[0])
+        while (message := take(self._subscription)) is not None:
+            self._newest = message
         return self._newest
-
-    def _keep(self, message: M) -> None:
-        self._newest = message

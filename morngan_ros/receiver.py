@@ -9,9 +9,9 @@ from typing import Any
 from rclpy.impl.implementation_singleton import rclpy_implementation
 from rclpy.node import Node
 from rclpy.qos import QoSProfile
-from rclpy.qos_overriding_options import QoSOverridingOptions
 
-from morngan_ros.unawaited import Unawaited
+from morngan_ros.unawaited import subscribe
+from morngan_ros.unawaited import take
 
 # Nanoseconds after which a wait looks whether it shall end.
 _LOOK_UP_NS = 100_000_000
@@ -49,15 +49,7 @@ class Receiver:
         self._logger = node.get_logger()
         self._callback = callback
         self._open = True
-        self._subscription: Any = node.create_subscription(
-            kind,
-            topic,
-            callback,
-            qos,
-            callback_group=Unawaited(),
-            event_callbacks=event_callbacks,
-            qos_overriding_options=QoSOverridingOptions.with_default_policies(),
-        )
+        self._subscription = subscribe(node, kind, topic, qos, event_callbacks)
         events = len(self._subscription.event_handlers)
         wait_set: Any = rclpy_implementation.WaitSet
         self._messages = wait_set(1, 0, 0, 0, 0, 0, self._context.handle)
@@ -91,11 +83,9 @@ class Receiver:
             self._messages.clear_entities()
             self._messages.add_subscription(subscription.handle)
             self._messages.wait(_LOOK_UP_NS)
-            if not self._messages.get_ready_entities('subscription'):
-                return
-            taken = subscription.handle.take_message(subscription.msg_type, False)
-        if taken is not None:
-            self._callback(taken[0])
+        message = take(subscription)
+        if message is not None:
+            self._callback(message)
 
     def _look_for_events(self) -> None:
         handlers = self._subscription.event_handlers

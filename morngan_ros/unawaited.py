@@ -1,11 +1,14 @@
-"""Subscriptions that the executor does not wait for."""
+"""Subscriptions that the executor does not wait for: whoever wants their messages takes them."""
 
 from typing import Any
 
 from rclpy.callback_groups import CallbackGroup
+from rclpy.node import Node
+from rclpy.qos import QoSProfile
+from rclpy.qos_overriding_options import QoSOverridingOptions
 
 
-class Unawaited(CallbackGroup):
+class _Hidden(CallbackGroup):
     """Hides a subscription from the executor.
 
     Its events too: to wait for them is to wait for its messages, as Fast DDS sees it.
@@ -14,3 +17,29 @@ class Unawaited(CallbackGroup):
     def can_execute(self, entity: Any) -> bool:
         """Never."""
         return False
+
+
+def subscribe(
+    node: Node, kind: type, topic: str, qos: QoSProfile, event_callbacks: Any = None
+) -> Any:
+    """Subscribe to a topic whose messages nobody is called for."""
+    return node.create_subscription(
+        kind,
+        topic,
+        _nothing,
+        qos,
+        callback_group=_Hidden(),
+        event_callbacks=event_callbacks,
+        qos_overriding_options=QoSOverridingOptions.with_default_policies(),
+    )
+
+
+def take(subscription: Any) -> Any:
+    """Return the next message that has come; None if there is none."""
+    with subscription.handle:
+        taken = subscription.handle.take_message(subscription.msg_type, False)
+    return None if taken is None else taken[0]
+
+
+def _nothing(message: Any) -> None:
+    """Is never called."""

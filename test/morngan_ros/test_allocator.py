@@ -46,20 +46,6 @@ for thread in threads:
 ctypes.CDLL(None).malloc_stats()
 """
 
-# Takes 100 MiB and frees every second block of it; prints the MiB that stay resident.
-LEFT = """
-import os, sys
-from morngan_ros import proc
-from morngan_ros.allocator import give_back, keep_large_buffers
-keep_large_buffers()
-before = proc.read(os.getpid()).resident
-blocks = [bytearray(b'x') * 2**18 for _ in range(400)]
-del blocks[:-1:2]
-if sys.argv[1] == 'back':
-    assert give_back()
-print((proc.read(os.getpid()).resident - before) / 2**20)
-"""
-
 
 def faults(mode: str) -> float:
     return float(run(FAULTS, mode).stdout)
@@ -84,9 +70,3 @@ def test_frames_are_not_faulted_in_again_and_again():
 def test_threads_share_one_arena():
     assert arenas('keep') == 1
     assert arenas('leave') > 1  # else the setting is of no use any more
-
-
-@pytest.mark.skipif(platform.libc_ver()[0] != 'glibc', reason='a setting of glibc')
-def test_free_memory_between_what_is_in_use_goes_back():
-    assert float(run(LEFT, 'back').stdout) < 60
-    assert float(run(LEFT, 'leave').stdout) > 90  # else there is nothing to do
