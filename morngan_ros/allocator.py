@@ -16,7 +16,7 @@ _LARGEST = 32 * 1024 * 1024
 _KEPT = 64 * 1024 * 1024
 
 
-def keep_large_buffers() -> bool:
+def set_up_allocator() -> bool:
     """Set this for the process, before it starts threads.
 
     Returns:

@@ -35,7 +35,7 @@ from std_srvs.srv import Trigger
 
 from morngan_ros import diagnostics
 from morngan_ros import proc
-from morngan_ros.allocator import keep_large_buffers
+from morngan_ros.allocator import set_up_allocator
 from morngan_ros.errors import DeviceError
 from morngan_ros.errors import MornganError
 from morngan_ros.health import Health
@@ -388,7 +388,7 @@ def main(args: Sequence[str] | None = None) -> int:
     Returns:
         Exit code: 0 after a signal, 1 if a parameter given at the start is of no use.
     """
-    keep_large_buffers()
+    set_up_allocator()
     remove_leftovers()
     rclpy.init(args=None if args is None else list(args))
     node = None

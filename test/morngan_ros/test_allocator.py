@@ -10,9 +10,9 @@ import pytest
 FAULTS = """
 import resource, sys, threading
 from array import array
-from morngan_ros.allocator import keep_large_buffers
+from morngan_ros.allocator import set_up_allocator
 if sys.argv[1] == 'keep':
-    assert keep_large_buffers()
+    assert set_up_allocator()
 frame = bytes(640 * 512 * 3)
 def work():
     for turn in range(220):
@@ -30,9 +30,9 @@ thread.join()
 # Lets four threads allocate; the C library prints its arenas to stderr.
 ARENAS = """
 import ctypes, sys, threading
-from morngan_ros.allocator import keep_large_buffers
+from morngan_ros.allocator import set_up_allocator
 if sys.argv[1] == 'keep':
-    assert keep_large_buffers()
+    assert set_up_allocator()
 ready = threading.Barrier(4)
 def work():
     ready.wait()
