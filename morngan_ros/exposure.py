@@ -17,6 +17,9 @@ from morngan_ros.tone_mapping import ToneMapping
 #: The ways from counts to 8 bits; docs/tuning.md shows them.
 MODES = ('percentile', 'fixed_range', 'clahe', 'fieldscale')
 
+#: The pixels that are measured. Few rows, as a row is what memory hands over at a time.
+SAMPLE = np.s_[::4, ::2]
+
 # While the shutter of a flat-field correction is shut, the picture spans next to nothing.
 _SHUTTER_SPAN = 0.1
 
@@ -115,7 +118,7 @@ class Exposure:
 
     def _watch(self, counts: np.ndarray) -> None:
         """Count what an 8-bit frame tells of a stopped camera; there is no window to hold."""
-        sample = np.ascontiguousarray(counts[::2, ::2])
+        sample = np.ascontiguousarray(counts[SAMPLE])
         self.counts['flat'] += sample.min() == sample.max()
         self.counts['frozen'] += self._sample is not None and np.array_equal(sample, self._sample)
         self._sample = sample
@@ -123,7 +126,7 @@ class Exposure:
     def _follow(self, counts: np.ndarray, stamp: float) -> np.ndarray:
         """Move the window toward this frame; before it spans anything it is that of the frame."""
         self._watch_stamps(stamp)
-        sample = np.ascontiguousarray(counts[::2, ::2])
+        sample = np.ascontiguousarray(counts[SAMPLE])
         seen = self._tone.measure(sample)
         must_hold = self._must_hold(sample, seen, stamp)
         if self._window is None:

@@ -1,6 +1,5 @@
 """numpy <-> sensor_msgs and vision_msgs, with one copy out and none in."""
 
-from array import array
 from collections.abc import Sequence
 import copy
 import sys
@@ -66,18 +65,16 @@ def to_image(pixels: np.ndarray, header: Header, encoding: str) -> Image:
         encoding: A name of sensor_msgs/image_encodings.h that fits `pixels`.
     """
     packed = np.ascontiguousarray(pixels)
-    data = array('B')
-    # The only quick way into a message: bytes or an ndarray are checked value by value.
-    data.frombytes(packed.reshape(-1).view(np.uint8).data)
-    return Image(
+    message = Image(
         header=header,
         height=packed.shape[0],
         width=packed.shape[1],
         encoding=encoding,
         is_bigendian=sys.byteorder == 'big',
         step=packed.strides[0],
-        data=data,
     )
+    _fill(message, packed.reshape(-1).view(np.uint8).data)
+    return message
 
 
 def to_color_image(rgb: np.ndarray, header: Header, encoding: str) -> Image:
@@ -102,10 +99,18 @@ def to_compressed(rgb: np.ndarray, header: Header, quality: int) -> CompressedIm
         raise FrameError(
             f'a picture of {rgb.shape[1]}x{rgb.shape[0]} does not fit into JPEG', 'too large'
         )
-    data = array('B')
-    data.frombytes(encoded.data)
     # The wording of compressed_image_transport, which viewers parse.
-    return CompressedImage(header=header, format='rgb8; jpeg compressed bgr8', data=data)
+    message = CompressedImage(header=header, format='rgb8; jpeg compressed bgr8')
+    _fill(message, encoded.data)
+    return message
+
+
+def _fill(message: Image | CompressedImage, data: memoryview) -> None:
+    """Put bytes into a message, with one copy.
+
+    To assign them takes two from Jazzy on, or looks at each value.
+    """
+    message.data.frombytes(data)
 
 
 def to_detections(detections: Sequence[Detection], header: Header) -> Detection2DArray:

@@ -9,6 +9,7 @@ import pytest
 from morngan_ros.errors import FrameError
 from morngan_ros.exposure import Exposure
 from morngan_ros.exposure import MODES
+from morngan_ros.exposure import SAMPLE
 from morngan_ros.local_fields import LocalFields
 from morngan_ros.thermal_scene import ThermalScene
 
@@ -156,7 +157,7 @@ def test_fieldscale_keeps_contrast_around_a_lone_hot_spot() -> None:
 def test_fieldscale_widens_windows_toward_their_neighbours() -> None:
     """The step between the halves lies between the cells 3 and 4."""
     frame = two_rooms()
-    lows, highs = LocalFields(0, 100).measure(frame[::2, ::2])
+    lows, highs = LocalFields(0, 100).measure(frame[SAMPLE])
     assert (highs[:, 3] > highs[:, 0] + 50).all()
     assert (lows[:, 4] < lows[:, 7] - 50).all()
     cells = frame.reshape(8, 32, 8, 40)
@@ -213,10 +214,10 @@ def test_floats_of_any_size(mode: str, scale: float) -> None:
 
 @pytest.mark.parametrize(('low', 'high'), [(7000, 8200), (0, 65535), (30000, 30200)])
 def test_window_is_linear_between_its_percentiles(low: int, high: int) -> None:
-    """With percentiles 0 and 100 the least count of every fourth pixel is 0, the largest 255."""
+    """With percentiles 0 and 100 the least count of the sample is 0, the largest 255."""
     counts = ramp(low, high)
     picture = Exposure(low=0, high=100)(counts, 0.0)
-    least, most = counts[::2, ::2].min(), counts[::2, ::2].max()
+    least, most = counts[SAMPLE].min(), counts[SAMPLE].max()
     expected = np.rint((counts.astype(float) - least) * 255 / (float(most) - least)).clip(0, 255)
     assert picture.dtype == np.uint8
     assert np.abs(picture - expected).max() <= 1
@@ -225,28 +226,28 @@ def test_window_is_linear_between_its_percentiles(low: int, high: int) -> None:
 
 
 def test_tails_are_cut_off() -> None:
-    """A hot row, 80 pixels of 5120 and half as many again in the sample, is less than the tail.
+    """Half a hot row, 20 of 640 pixels of the sample, is less than the tail.
 
     The 95th percentile of the rest becomes its 98th: the window grows by a ninth. A window up to
     the largest count would grow tenfold and squeeze the rest into 25 levels.
     """
     counts = scene(0)
     hot = counts.copy()
-    hot[10] = 16000
-    rest = np.arange(64) != 10
+    hot[12, :40] = 16000
+    rest = np.arange(64) != 12
     plain, with_hot = (Exposure(low=5, high=95)(c, 0.0) for c in (counts, hot))
-    assert (with_hot[10] == 255).all()
+    assert (with_hot[12, :40] == 255).all()
     assert with_hot[rest].std() > 0.85 * plain[rest].std()
 
 
 def test_step_is_followed_with_the_time_constant() -> None:
     """One second at a time constant of one second covers 1 - 1/e of a step, in however many frames.
 
-    The window is that of every fourth pixel. Both its ends go from where the first ramp has them
+    The window is that of the sample. Both its ends go from where the first ramp has them
     toward where the second has them.
     """
     before, after = ramp(1000, 2000), ramp(3000, 4000)
-    ends = [np.array([r[::2, ::2].min(), r[::2, ::2].max()], float) for r in (before, after)]
+    ends = [np.array([r[SAMPLE].min(), r[SAMPLE].max()], float) for r in (before, after)]
     low, high = ends[0] + (1 - np.exp(-1)) * (ends[1] - ends[0])
     probe = ramp(1000, 4000)
     expected = ((probe - low) * 255 / (high - low)).clip(0, 255)
