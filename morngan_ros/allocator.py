@@ -10,8 +10,9 @@ import ctypes
 
 # Names of mallopt(3).
 _TRIM_THRESHOLD, _MMAP_THRESHOLD, _ARENA_MAX = -1, -3, -8
-# The most that glibc takes: larger buffers are mapped one by one.
-_LARGEST = 32 * 1024 * 1024
+# A colour picture of 1920x1080 has 6 MiB. What is larger, models have: it is mapped piece by piece
+# and returned when it is freed, where it would leave holes of its size behind.
+_LARGEST = 8 * 1024 * 1024
 # Free memory that stays with the process.
 _KEPT = 64 * 1024 * 1024
 

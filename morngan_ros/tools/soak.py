@@ -59,7 +59,7 @@ OVERLOAD = 4.0
 FULL, TRIAL_SECONDS = 60.0, 8.0
 # Seconds between two of each, and the least number of them in a run: a short one does the same more
 # often.
-RELOADS, CHANGES, VISITS = (60.0, 10), (10.0, 16), (7.0, 12)
+RELOADS, CHANGES, VISITS = (60.0, 20), (10.0, 16), (7.0, 12)
 KILLED_GUESTS, SAMPLES = (60.0, 3), (5.0, 100)
 
 Values = Mapping[str, Any]
