@@ -11,13 +11,9 @@ class Mailbox(Generic[T]):
     """One slot between two threads in which a newer item replaces an unread older one.
 
     So a slow reader drops frames and never falls behind.
-
-    Attributes:
-        dropped: how many items were replaced before anybody read them.
     """
 
     def __init__(self) -> None:
-        self.dropped = 0
         self._changed = Condition()
         self._item: T | None = None
         self._closed = False
@@ -32,7 +28,6 @@ class Mailbox(Generic[T]):
             if self._closed:
                 return False
             replaced = self._item is not None
-            self.dropped += replaced
             self._item = item
             self._changed.notify()
             return replaced
