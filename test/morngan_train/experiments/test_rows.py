@@ -126,7 +126,7 @@ def test_a_schedule_keeps_its_shares_under_another_number_of_steps():
 
 def test_without_a_number_the_budget_is_that_of_the_base(tested, base, tmp_path):
     compact = plan(options(scale='compact'))
-    assert {steps_of(row) for row in compact} == {36 * 200}
+    assert {steps_of(row) for row in compact} == {30 * 200}
     # Where a recipe does not say how long an epoch is, the larger folder does: 3 pictures.
     path = tmp_path / 'open.yaml'
     path.write_text(yaml.safe_dump(yaml.safe_load(base.read_text()) | {'steps_per_epoch': None}))
