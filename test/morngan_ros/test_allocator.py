@@ -51,6 +51,19 @@ for thread in threads:
 ctypes.CDLL(None).malloc_stats()
 """
 
+# Takes what a model takes, something small above it, and frees the large one; prints the MiB left.
+HOLE = """
+import os
+from morngan_ros import proc
+from morngan_ros.allocator import set_up_allocator
+assert set_up_allocator()
+before = proc.read(os.getpid()).resident
+large = bytearray(b'x') * (17 * 2**20)
+small = [bytearray(b'x') * 2**18 for _ in range(4)]
+del large
+print((proc.read(os.getpid()).resident - before) / 2**20)
+"""
+
 
 def faults(mode: str) -> float:
     return float(run(FAULTS, mode).stdout)
@@ -75,6 +88,11 @@ def test_frames_are_not_faulted_in_again_and_again():
 def test_threads_share_one_arena():
     assert arenas('keep') == 1
     assert arenas('leave') > 1  # else the setting is of no use any more
+
+
+@glibc
+def test_memory_of_a_model_leaves_no_hole():
+    assert float(run(HOLE, '').stdout) < 5
 
 
 @glibc
