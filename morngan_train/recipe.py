@@ -62,8 +62,11 @@ class DiscriminatorRecipe(Section):
 class SegmenterRecipe(Section):
     """Shape of S_A and S_B; the defaults are the paper's 5,963,874 parameters each."""
 
-    nsf: int = Field(default=64, ge=1, description='base width; residual blocks have 4·nsf')
-    blocks: int = Field(default=4, ge=0, description='residual blocks')
+    kind: Literal['paper', 'bottleneck'] = Field(
+        default='paper', description='bottleneck learns from few pictures; it has one size'
+    )
+    nsf: int = Field(default=64, ge=1, description="paper's base width; blocks have 4·nsf")
+    blocks: int = Field(default=4, ge=0, description="paper's residual blocks")
 
 
 class SemanticsRecipe(Section):

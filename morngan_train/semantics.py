@@ -9,9 +9,9 @@ from torch.nn import functional as F
 from morngan_train.labels.denoising import denoise_night
 from morngan_train.labels.distillation import complete
 from morngan_train.labels.distillation import mine
-from morngan_train.networks.segmenter import Segmenter
 from morngan_train.phases import Phase
 from morngan_train.recipe import Recipe
+from morngan_train.system import SegmentationNetwork
 from morngan_train.system import Segmenters
 from morngan_train.system import Translations
 
@@ -141,7 +141,12 @@ class Parser:
         return Semantics(day_labels, day=parsed.logits, day_thermal=on_thermal.logits)
 
     def _parse(
-        self, segmenter: Segmenter, image: torch.Tensor, frozen: bool, loss: bool, label: bool
+        self,
+        segmenter: SegmentationNetwork,
+        image: torch.Tensor,
+        frozen: bool,
+        loss: bool,
+        label: bool,
     ) -> _Parsed:
         """Segment once: `loss` wants logits with gradient, `label` confidences without dropout."""
         if not (loss or label):

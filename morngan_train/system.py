@@ -6,6 +6,7 @@ from typing import NamedTuple
 import torch
 from torch import nn
 
+from morngan_train.networks.bottleneck_segmenter import BottleneckSegmenter
 from morngan_train.networks.discriminator import Discriminator
 from morngan_train.networks.discriminator import Scores
 from morngan_train.networks.generator import build_translator
@@ -13,6 +14,7 @@ from morngan_train.networks.generator import Encoder
 from morngan_train.networks.generator import Translator
 from morngan_train.networks.segmenter import Segmenter
 from morngan_train.recipe import Recipe
+from morngan_train.recipe import SegmenterRecipe
 
 
 class Translations(NamedTuple):
@@ -120,14 +122,22 @@ class Discriminators(nn.Module):
         return self.a(day), self.b(night)
 
 
+SegmentationNetwork = Segmenter | BottleneckSegmenter
+
+
 class Segmenters(nn.Module):
     """One segmentation network a domain: S_A sees day pictures, S_B night frames."""
 
     def __init__(self, recipe: Recipe) -> None:
         super().__init__()
-        shape = recipe.segmenter
-        self.a = Segmenter(shape.nsf, shape.blocks)
-        self.b = Segmenter(shape.nsf, shape.blocks)
+        self.a = _segmenter(recipe.segmenter)
+        self.b = _segmenter(recipe.segmenter)
+
+
+def _segmenter(shape: SegmenterRecipe) -> SegmentationNetwork:
+    if shape.kind == 'bottleneck':
+        return BottleneckSegmenter()
+    return Segmenter(shape.nsf, shape.blocks)
 
 
 class MovingAverage:

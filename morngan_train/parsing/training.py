@@ -16,7 +16,7 @@ from torch.nn import functional as F
 from morngan_train import checkpoint
 from morngan_train.labels.classes import UNLABELLED
 from morngan_train.metrics.parser import normalize
-from morngan_train.parsing.network import ParserNetwork
+from morngan_train.networks.parser import ParserNetwork
 from morngan_train.parsing.samples import draw
 from morngan_train.parsing.samples import Pair
 from morngan_train.parsing.samples import shares

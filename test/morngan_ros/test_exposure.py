@@ -12,6 +12,7 @@ from morngan_ros.exposure import MODES
 from morngan_ros.exposure import SAMPLE
 from morngan_ros.local_fields import LocalFields
 from morngan_ros.thermal_scene import ThermalScene
+from morngan_ros.tone_mapping import Percentiles
 
 every_mode = pytest.mark.parametrize('mode', MODES)
 # Those whose window follows the scene.
@@ -223,6 +224,21 @@ def test_window_is_linear_between_its_percentiles(low: int, high: int) -> None:
     assert np.abs(picture - expected).max() <= 1
     assert picture[counts == least].max() == 0
     assert picture[counts == most].min() == 255
+
+
+@pytest.mark.parametrize('dtype', [np.uint16, np.float32])
+@pytest.mark.parametrize('shape', [(64, 80), (512, 640), (1080, 1920)])
+def test_percentiles_of_few_pixels_are_those_of_the_frame(
+    shape: tuple[int, int], dtype: type
+) -> None:
+    """Of a large frame some ten thousand are looked at: 0.1% of pixels is one standard error."""
+    height, _ = shape
+    rng = np.random.default_rng(0)
+    counts = rng.normal(8000, 400, shape) + np.linspace(0, 2000, height)[:, None]
+    counts = counts.astype(dtype)
+    window = Percentiles(1, 99).measure(np.ascontiguousarray(counts[SAMPLE]))
+    shares = [(counts < end).mean() for end in window]
+    assert shares == pytest.approx([0.01, 0.99], abs=0.01 if height < 512 else 0.004)
 
 
 def test_tails_are_cut_off() -> None:

@@ -14,6 +14,7 @@ from morngan_train.objective import generator_losses
 from morngan_train.phases import Phase
 from morngan_train.recipe import parse_recipe
 from morngan_train.recipe import Recipe
+from morngan_train.recipe import SegmenterRecipe
 from morngan_train.step import Step
 from morngan_train.system import Discriminators
 from morngan_train.system import Generators
@@ -105,6 +106,20 @@ def test_which_networks_a_loss_reaches(tiny, batch, loss, phase, reached, monkey
         batch['day_labels'][:, :10] = 11
         monkeypatch.setattr('morngan_train.objective.temperature_loss', _open_hinge)
     assert gradient_of(loss, batch, tiny, phase) == reached
+
+
+@pytest.mark.parametrize(
+    ('loss', 'phase', 'reached'),
+    [
+        ('segmentation_ra', '1', {'s_a'}),
+        ('segmentation_fb', '3', {'s_b', 'encoder_a', 'decoder_b'}),
+        ('segmentation_fa', '4', {'encoder_b', 'decoder_a'}),
+    ],
+)
+def test_bottleneck_segmenters_take_the_same_place(tiny, batch, loss, phase, reached):
+    bottleneck = SegmenterRecipe(kind='bottleneck')
+    recipe = tiny.model_copy(update={'segmenter': bottleneck})
+    assert gradient_of(loss, batch, recipe, phase) == reached
 
 
 def _open_hinge(fake, labels):

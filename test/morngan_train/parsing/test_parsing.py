@@ -14,8 +14,8 @@ from morngan_train.labels.classes import Label
 from morngan_train.labels.classes import UNLABELLED
 from morngan_train.metrics.parser import normalize
 from morngan_train.metrics.parser import SceneParser
+from morngan_train.networks.parser import ParserNetwork
 from morngan_train.parsing import training
-from morngan_train.parsing.network import ParserNetwork
 from morngan_train.parsing.samples import draw
 from morngan_train.parsing.samples import list_pairs
 from morngan_train.parsing.samples import Pair

@@ -1,5 +1,7 @@
 """A small network for street scenes: quick enough to be trained on a processor."""
 
+from collections.abc import Callable
+
 import torch
 from torch import nn
 from torch.nn import functional as F
@@ -14,8 +16,14 @@ STAGES = ((48, 0), (64, 2), (96, 3), (160, 3))
 WIDTH = 64
 """Of the way back up."""
 
+DROPOUT = 0.1
+"""Share of the channels that the classifier does not see in training."""
+
 DILATIONS = (1, 2, 4)
 """At 1/32: the widest one reaches 256 pixels."""
+
+Norm = Callable[[int], nn.Module]
+"""Makes the normalisation of so many channels."""
 
 
 def _convolution(
@@ -25,8 +33,8 @@ def _convolution(
     return nn.Conv2d(c_in, c_out, size, stride, padding, dilation, groups, bias=False)
 
 
-def _activated(convolution: nn.Conv2d) -> nn.Sequential:
-    return nn.Sequential(convolution, nn.BatchNorm2d(convolution.out_channels), nn.ReLU())
+def _activated(convolution: nn.Conv2d, norm: Norm) -> nn.Sequential:
+    return nn.Sequential(convolution, norm(convolution.out_channels), nn.ReLU())
 
 
 class Bottleneck(nn.Module):
@@ -35,16 +43,17 @@ class Bottleneck(nn.Module):
     Args:
         channels: Of input and output.
         dilation: Distance between the pixels looked at.
+        norm: Behind each convolution.
     """
 
-    def __init__(self, channels: int, dilation: int) -> None:
+    def __init__(self, channels: int, dilation: int, norm: Norm) -> None:
         super().__init__()
         wide = EXPANSION * channels
         self.body = nn.Sequential(
-            _activated(_convolution(channels, wide, 1)),
-            _activated(_convolution(wide, wide, 3, groups=wide, dilation=dilation)),
+            _activated(_convolution(channels, wide, 1), norm),
+            _activated(_convolution(wide, wide, 3, groups=wide, dilation=dilation), norm),
             _convolution(wide, channels, 1),
-            nn.BatchNorm2d(channels),
+            norm(channels),
         )
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
@@ -55,14 +64,14 @@ class Bottleneck(nn.Module):
 class Rise(nn.Module):
     """Bring deep features up to the resolution of shallow ones and join them."""
 
-    def __init__(self, deep: int, shallow: int) -> None:
+    def __init__(self, deep: int, shallow: int, norm: Norm) -> None:
         super().__init__()
         self.deep = _convolution(deep, WIDTH, 1)
-        self.shallow = nn.Sequential(_convolution(shallow, WIDTH, 1), nn.BatchNorm2d(WIDTH))
+        self.shallow = nn.Sequential(_convolution(shallow, WIDTH, 1), norm(WIDTH))
         self.join = nn.Sequential(
             nn.ReLU(),
-            _activated(_convolution(WIDTH, WIDTH, 3, groups=WIDTH)),
-            _activated(_convolution(WIDTH, WIDTH, 1)),
+            _activated(_convolution(WIDTH, WIDTH, 3, groups=WIDTH), norm),
+            _activated(_convolution(WIDTH, WIDTH, 1), norm),
         )
 
     def forward(self, deep: torch.Tensor, shallow: torch.Tensor) -> torch.Tensor:
@@ -72,19 +81,26 @@ class Rise(nn.Module):
 
 
 class ParserNetwork(nn.Module):
-    """Encoder of inverted bottlenecks, a look at the whole picture, and a narrow way back up."""
+    """Encoder of inverted bottlenecks, a look at the whole picture, and a narrow way back up.
 
-    def __init__(self) -> None:
+    Args:
+        norm: Behind each convolution.
+    """
+
+    def __init__(self, norm: Norm = nn.BatchNorm2d) -> None:
         super().__init__()
-        self.stem = _activated(_convolution(3, STEM, 3, stride=2))
+        self.stem = _activated(_convolution(3, STEM, 3, stride=2), norm)
         stages, before = [], STEM
         for channels, blocks in STAGES:
             deepest = channels == STAGES[-1][0]
             stages.append(
                 nn.Sequential(
                     # Plain: on a processor faster than a bottleneck, which would widen first.
-                    _activated(_convolution(before, channels, 3, stride=2)),
-                    *(Bottleneck(channels, DILATIONS[i] if deepest else 1) for i in range(blocks)),
+                    _activated(_convolution(before, channels, 3, stride=2), norm),
+                    *(
+                        Bottleneck(channels, DILATIONS[i] if deepest else 1, norm)
+                        for i in range(blocks)
+                    ),
                 )
             )
             before = channels
@@ -93,22 +109,22 @@ class ParserNetwork(nn.Module):
         widths = [channels for channels, _ in STAGES]
         self.rises = nn.ModuleList(
             [
-                Rise(deep, shallow)
+                Rise(deep, shallow, norm)
                 for deep, shallow in zip(
                     (widths[-1], WIDTH, WIDTH), reversed(widths[:-1]), strict=True
                 )
             ]
         )
-        self.head = nn.Sequential(nn.Dropout2d(0.1), nn.Conv2d(WIDTH, CLASSES, 1))
+        self.head = nn.Conv2d(WIDTH, CLASSES, 1)
 
-    def forward(self, image: torch.Tensor) -> torch.Tensor:
-        """Score the classes.
+    def features(self, image: torch.Tensor) -> torch.Tensor:
+        """Return what the dropout and the classifier look at.
 
         Args:
-            image: RGB normalised by ImageNet's mean and deviation, [N, 3, H, W].
+            image: [N, 3, H, W], centred around 0.
 
         Returns:
-            Logits [N, 19, H / 4, W / 4], rounded up.
+            [N, WIDTH, H / 4, W / 4], rounded up.
         """
         levels = []
         x = self.stem(image)
@@ -118,4 +134,24 @@ class ParserNetwork(nn.Module):
         x = x + self.whole(x)
         for rise, level in zip(self.rises, reversed(levels[:-1]), strict=True):
             x = rise(x, level)
-        return self.head(x)
+        return x
+
+    def classify(self, features: torch.Tensor, *, dropout: bool) -> torch.Tensor:
+        """Score the classes: [N, WIDTH, h, w] -> logits [N, 19, h, w].
+
+        Args:
+            features: Of `features`.
+            dropout: Whether some channels are dropped at random, as in training.
+        """
+        return self.head(F.dropout2d(features, DROPOUT, training=dropout))
+
+    def forward(self, image: torch.Tensor) -> torch.Tensor:
+        """Score the classes at a quarter of the size, with dropout in training mode.
+
+        Args:
+            image: RGB normalised by ImageNet's mean and deviation, [N, 3, H, W].
+
+        Returns:
+            Logits [N, 19, H / 4, W / 4], rounded up.
+        """
+        return self.classify(self.features(image), dropout=self.training)
