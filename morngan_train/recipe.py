@@ -68,6 +68,12 @@ class SegmenterRecipe(Section):
     nsf: int = Field(default=64, ge=1, description="paper's base width; blocks have 4·nsf")
     blocks: int = Field(default=4, ge=0, description="paper's residual blocks")
 
+    @model_validator(mode='after')
+    def _bottleneck_has_one_size(self) -> 'SegmenterRecipe':
+        if self.kind == 'bottleneck' and (self.nsf, self.blocks) != (64, 4):
+            raise ValueError('bottleneck has one size: leave out nsf and blocks')
+        return self
+
 
 class SemanticsRecipe(Section):
     """Constants of online semantic distillation, memory and collaborative attention."""

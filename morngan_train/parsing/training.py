@@ -114,8 +114,13 @@ def _resume(last: Path, settings: Settings, parts: dict[str, Any]) -> int:
             f'{last} was written with {state.get("settings")}, not {settings}; '
             'give the same options, or remove it'
         )
-    for name, part in parts.items():
-        part.load_state_dict(state[name])
+    try:
+        for name, part in parts.items():
+            part.load_state_dict(state[name])
+    except (KeyError, RuntimeError, ValueError) as error:
+        raise checkpoint.CheckpointError(
+            f'{last} holds another network, of an older version perhaps: remove it'
+        ) from error
     return int(state['step'])
 
 

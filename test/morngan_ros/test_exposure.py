@@ -241,6 +241,13 @@ def test_percentiles_of_few_pixels_are_those_of_the_frame(
     assert shares == pytest.approx([0.01, 0.99], abs=0.01 if height < 512 else 0.004)
 
 
+@pytest.mark.parametrize(('side', 'every'), [(100, 1), (200, 2), (400, 4)])
+def test_of_many_counts_ten_thousand_are_looked_at(side: int, every: int) -> None:
+    """Evenly by rows and columns: of rising counts the last one seen tells how many."""
+    rising = np.arange(side * side, dtype=np.float32).reshape(side, side)
+    assert Percentiles(0, 100).measure(rising)[1] == rising[side - every, side - every]
+
+
 def test_tails_are_cut_off() -> None:
     """Half a hot row, 20 of 640 pixels of the sample, is less than the tail.
 

@@ -37,6 +37,7 @@ def test_defaults_are_the_papers():
         ({'generator': {'ngf': 'wide'}}, 'generator.ngf: Input should be a valid integer'),
         ({'phases': [{'name': '0', 'epochs': 1, 'sim': 1}]}, "did you mean 'ssim'"),
         ({'data': {'crop': 30}}, 'data.crop'),
+        ({'segmenter': {'kind': 'bottleneck', 'nsf': 12}}, 'segmenter: bottleneck has one size'),
         ({'phases': []}, 'phases'),
         ({'phases': 'flyr'}, "no such schedule; did you mean 'flir'"),
         ({'choices': {'preset': 'papr'}}, "choices.preset: 'papr': no such value; did you mean"),

@@ -10,6 +10,7 @@ from torch.utils.data import default_collate
 from morngan_train.data.pairing import Pick
 from morngan_train.image_pool import ImagePool
 from morngan_train.losses.scale_robustness import rescale
+from morngan_train.networks.bottleneck_segmenter import BottleneckSegmenter
 from morngan_train.objective import generator_losses
 from morngan_train.phases import Phase
 from morngan_train.recipe import parse_recipe
@@ -119,6 +120,9 @@ def test_which_networks_a_loss_reaches(tiny, batch, loss, phase, reached, monkey
 def test_bottleneck_segmenters_take_the_same_place(tiny, batch, loss, phase, reached):
     bottleneck = SegmenterRecipe(kind='bottleneck')
     recipe = tiny.model_copy(update={'segmenter': bottleneck})
+    segmenters = make(recipe).segmenters
+    assert isinstance(segmenters.a, BottleneckSegmenter)
+    assert isinstance(segmenters.b, BottleneckSegmenter)
     assert gradient_of(loss, batch, recipe, phase) == reached
 
 

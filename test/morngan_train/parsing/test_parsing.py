@@ -95,6 +95,18 @@ def test_other_settings_do_not_go_on(data: Path, tmp_path: Path) -> None:
     assert main([*arguments, '--steps', '2']) == 2
 
 
+def test_a_checkpoint_of_another_network_is_refused(data: Path, tmp_path: Path) -> None:
+    """As one from before the head lost its dropout layer."""
+    pairs, last = list_pairs(data, 'train'), tmp_path / 'a.pt'
+    settings = Settings(steps=1, batch=1, size=(64, 64))
+    train(pairs, settings, last)
+    state = torch.load(last, weights_only=True)
+    state['network']['head.1.weight'] = state['network'].pop('head.weight')
+    torch.save(state, last)
+    with pytest.raises(checkpoint.CheckpointError, match='holds another network'):
+        train(pairs, settings, last)
+
+
 def test_a_picture_without_labels_teaches_nothing(data: Path) -> None:
     pairs = list_pairs(data, 'train')[:1]
     cv2.imwrite(str(pairs[0][1]), np.full((64, 96), UNLABELLED, np.uint8))
