@@ -231,14 +231,14 @@ def test_window_is_linear_between_its_percentiles(low: int, high: int) -> None:
 def test_percentiles_of_few_pixels_are_those_of_the_frame(
     shape: tuple[int, int], dtype: type
 ) -> None:
-    """Of a large frame some ten thousand are looked at: 0.1% of pixels is one standard error."""
+    """Of a large frame some ten thousand are looked at: a standard error is 0.1% of pixels."""
     height, _ = shape
     rng = np.random.default_rng(0)
     counts = rng.normal(8000, 400, shape) + np.linspace(0, 2000, height)[:, None]
     counts = counts.astype(dtype)
     window = Percentiles(1, 99).measure(np.ascontiguousarray(counts[SAMPLE]))
     shares = [(counts < end).mean() for end in window]
-    assert shares == pytest.approx([0.01, 0.99], abs=0.01 if height < 512 else 0.004)
+    assert shares == pytest.approx([0.01, 0.99], abs=0.01 if height < 512 else 0.002)
 
 
 @pytest.mark.parametrize(('side', 'every'), [(100, 1), (200, 2), (400, 4)])
