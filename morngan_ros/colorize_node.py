@@ -30,13 +30,13 @@ from rclpy.parameter import Parameter
 from sensor_msgs.msg import CameraInfo
 from sensor_msgs.msg import CompressedImage
 from sensor_msgs.msg import Image
+from std_msgs.msg import Header
 from std_srvs.srv import SetBool
 from std_srvs.srv import Trigger
 
 from morngan_ros import diagnostics
 from morngan_ros import proc
 from morngan_ros.allocator import set_up_allocator
-from morngan_ros.errors import DeviceError
 from morngan_ros.errors import MornganError
 from morngan_ros.health import Health
 from morngan_ros.intake import Intake
@@ -55,6 +55,8 @@ from morngan_ros.worker import Worker
 
 # Seconds that a frame under work may take to finish at the end.
 _PATIENCE = 1.0
+# A frame that seems to be older, in seconds, was stamped by another clock, or comes from a bag.
+_AGREEING = 60.0
 # Seconds between two reports on /diagnostics.
 _REPORT_EVERY = 1.0
 
@@ -73,12 +75,14 @@ class ColorizeNode(LifecycleNode):
         self._state = 'unconfigured'
         self._problem = ''
         self._lost_device = ''
-        self._device_error: DeviceError | None = None
+        self._device_failed = False
+        self._configuration = 0
+        self._running = self._settings
         self._last_input: float | None = None
         self._next_due = 0.0
         self._loader = Loader()
         self._health = Health()
-        self._qos = QosWatch(self.get_logger())
+        self._qos = QosWatch(self)
         self._intake = Intake(self._health, self._settings.max_pixels)
         self._outputs = Outputs(self, self._settings.output_qos(), self._qos)
         self._tune_ends()
@@ -102,9 +106,10 @@ class ColorizeNode(LifecycleNode):
             # The name follows a remap of image_raw, as with image_transport in C++.
             kind, topic = CompressedImage, f'{self.resolve_topic_name("image_raw")}/compressed'
         events = self._qos.subscription(topic)
-        qos = self._settings.input_qos()
-        self._receiver = Receiver(self, kind, topic, self._on_image, qos, events)
-        calibration = Latest(self, CameraInfo, 'camera_info', qos)
+        # A profile for each: rclpy writes the overrides of a topic into its profile.
+        profile = self._settings.input_qos
+        self._receiver = Receiver(self, kind, topic, self._on_image, profile(), events)
+        calibration = Latest(self, CameraInfo, 'camera_info', profile())
         self._outputs.camera_info = calibration
         self.create_service(SetBool, '~/set_enabled', self._on_set_enabled)
         # In a group of its own: while it waits for the models, frames go on.
@@ -123,7 +128,9 @@ class ColorizeNode(LifecycleNode):
     def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Load the models and run them once; without them the node stays unconfigured."""
         self._enter('configuring')
-        loading = self._loader.start(self._settings)
+        self._configuration += 1
+        settings = self._settings
+        loading = self._loader.start(settings)
         # In a thread of its own and with an eye on the context, so that a signal ends the wait.
         # Building an engine takes minutes: diagnostics go on meanwhile.
         next_report = perf_counter() + _REPORT_EVERY
@@ -134,7 +141,7 @@ class ColorizeNode(LifecycleNode):
                 next_report += _REPORT_EVERY
                 self._publish_diagnostics()
         try:
-            self._adopt(loading.result())
+            self._adopt(loading.result(), settings)
         except Exception as error:
             self._problem = _reason(error)
             self.get_logger().error(f'not configured: {self._problem}')
@@ -154,13 +161,13 @@ class ColorizeNode(LifecycleNode):
     def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Let frames pass by; the models stay in memory."""
         self._enter('inactive')
-        if self._device_error is not None:
+        if self._device_failed:
             return TransitionCallbackReturn.ERROR
         return TransitionCallbackReturn.SUCCESS
 
     def on_error(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Free what failed; the node can be configured again."""
-        self._device_error = None
+        self._device_failed = False
         self._enter('unconfigured')
         self._worker.pipeline = None
         return TransitionCallbackReturn.SUCCESS
@@ -184,6 +191,10 @@ class ColorizeNode(LifecycleNode):
     def _is_configured(self) -> bool:
         return self._state in ('inactive', 'active')
 
+    def _is_still(self, configuration: int) -> bool:
+        """Tell whether nobody has cleaned up since, not even to configure something else."""
+        return self._is_configured() and self._configuration == configuration
+
     def stop(self) -> bool:
         """End the threads; False if one is inside a model, where nothing can interrupt it."""
         self._receiver.stop()
@@ -192,8 +203,9 @@ class ColorizeNode(LifecycleNode):
 
     # Models
 
-    def _adopt(self, pipeline: Pipeline) -> None:
-        """Take models for the next frame on."""
+    def _adopt(self, pipeline: Pipeline, settings: Settings) -> None:
+        """Take models, and the settings that they were loaded with, for the next frame on."""
+        self._running = settings
         # Parameters may have changed while the models were loaded.
         self._settings.tune_detector(pipeline)
         before = self._worker.pipeline
@@ -222,13 +234,14 @@ class ColorizeNode(LifecycleNode):
             response.message = 'a reload is under way'
             return response
         assert self.executor is not None
-        loading = await self._loader.load(self._settings, self.executor)
+        configuration, settings = self._configuration, self._settings
+        loading = await self._loader.load(settings, self.executor)
         try:
             pipeline = loading.result()
-            if not self._is_configured():
+            if not self._is_still(configuration):
                 response.message = 'the node was cleaned up meanwhile'
                 return response
-            self._adopt(pipeline)
+            self._adopt(pipeline, settings)
         except Exception as error:
             response.message = f'the old model stays: {_reason(error)}'
             self.get_logger().error(response.message)
@@ -239,40 +252,44 @@ class ColorizeNode(LifecycleNode):
 
     # A device that fails
 
-    def _on_device_failure(self, error: DeviceError) -> None:
+    def _on_device_failure(self, reason: str) -> None:
         """Hand a failure over from the worker to the executor, which may change states."""
         if self.executor is not None:
-            self.executor.create_task(self._recover, error)
+            self.executor.create_task(self._recover, reason)
 
-    async def _recover(self, error: DeviceError) -> None:
+    async def _recover(self, reason: str) -> None:
         """Go on with the processor, or fall into the error state: as `allow_fallback` says."""
-        if not self._is_configured():
-            return
+        if not self._is_configured() or self._worker.pipeline is not None:
+            return  # cleaned up, or replaced already
         if not self._settings.allow_fallback:
-            self.get_logger().error(f'{error}; allow_fallback is false: not configured any more')
-            self._fail(error)
+            self.get_logger().error(f'{reason}; allow_fallback is false: not configured any more')
+            self._fail(reason)
             return
-        self.get_logger().error(f'{error}; loading the models on the processor')
-        # The first provider on the processor; without it `allow_fallback` leads to the next.
-        settings = replace(self._settings, provider='openvino', precision='auto')
+        self.get_logger().error(f'{reason}; loading the models on the processor')
+        # Those that ran, for parameters may name others that were refused, or not tried yet. The
+        # first provider on the processor; without it `allow_fallback` leads to the next.
+        settings = replace(
+            self._running, provider='openvino', precision='auto', allow_fallback=True
+        )
+        configuration = self._configuration
         assert self.executor is not None
         loading = await self._loader.load(settings, self.executor)
-        if not self._is_configured() or self._worker.pipeline is not None:
+        if not self._is_still(configuration) or self._worker.pipeline is not None:
             return  # cleaned up, or reloaded by hand meanwhile
         try:
-            self._adopt(loading.result())
+            self._adopt(loading.result(), settings)
         except Exception as second:
             self.get_logger().error(f'no fallback: {_reason(second)}')
-            self._fail(error)
+            self._fail(reason)
             return
-        self._lost_device = str(error)
+        self._lost_device = reason
 
-    def _fail(self, error: DeviceError) -> None:
+    def _fail(self, reason: str) -> None:
         """Go through the error state, from which the node can be configured again."""
         if self._state == 'active':
-            self._device_error = error
+            self._device_failed = True
             self.trigger_deactivate()
-        self._problem = str(error)
+        self._problem = reason
 
     # Parameters and enabling
 
@@ -290,6 +307,8 @@ class ColorizeNode(LifecycleNode):
         self._settings = settings
         self._tune_ends()
         self._enter(self._state)
+        if any(p.name == 'max_rate' for p in parameters):
+            self._next_due = 0.0  # a low rate may have put the next frame off for long
         later = [p.name for p in parameters if takes(p.name) is Takes.RELOAD]
         if later and pipeline is not None:
             self.get_logger().info(f'call ~/reload_model to use the new {", ".join(later)}')
@@ -316,11 +335,20 @@ class ColorizeNode(LifecycleNode):
         self._health.tick('input')
         self._health.count('received')
         if not self._worker.open:
+            self._health.count('resting')
             return
         if self._is_due(self._last_input):
+            self._note_transit(message.header)
             self._worker.put(message)
         else:
             self._health.count('rate limited')
+
+    def _note_transit(self, header: Header) -> None:
+        """Time the way from the stamp to here; clocks that do not agree tell nothing."""
+        stamped = header.stamp.sec * 10**9 + header.stamp.nanosec
+        seconds = (self.get_clock().now().nanoseconds - stamped) * 1e-9
+        if 0 <= seconds < _AGREEING:
+            self._health.observe('transit', seconds)
 
     def _is_due(self, now: float) -> bool:
         """Keep to `max_rate` on average, whatever the rate of the camera."""
@@ -336,13 +364,16 @@ class ColorizeNode(LifecycleNode):
         state = diagnostics.State(
             lifecycle=self._state,
             problem=self._problem,
+            has_models=pipeline is not None,
             fallback=self._lost_device or (pipeline.fallback_reason if pipeline else ''),
             trouble=self._worker.trouble,
             enabled=self._settings.enabled,
             busy=_since(self._worker.busy_since),
             input_age=_since(self._last_input),
             stale_after=self._settings.stale_after,
-            qos_problem=self._qos.problem,
+            input_qos=self._qos.inputs(),
+            output_qos=self._qos.outputs(),
+            losses=self._outputs.losses,
             facts={} if pipeline is None else _facts(pipeline),
             resources=_resources(),
         )
@@ -365,7 +396,10 @@ def _facts(pipeline: Pipeline) -> dict[str, str]:
 
 
 def _resources() -> dict[str, str]:
-    figures = proc.read(os.getpid())
+    try:
+        figures = proc.read(os.getpid())
+    except OSError:  # no file descriptor is left, say: frames need none, the node goes on
+        return {}
     return {
         'memory (MiB)': f'{figures.resident / 2**20:.1f}',
         'threads': str(figures.threads),

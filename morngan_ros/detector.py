@@ -14,6 +14,8 @@ from morngan_ros.engine import load_engine
 from morngan_ros.engines.engine_interface import Engine
 from morngan_ros.errors import FrameError
 from morngan_ros.errors import ModelError
+from morngan_ros.model_file import ModelFile
+from morngan_ros.model_file import read_model_file
 
 _COCO = (
     'person,bicycle,car,motorcycle,airplane,bus,train,truck,boat,traffic light,fire hydrant,'
@@ -138,6 +140,8 @@ class Detector:
             precision='fp32',
             threads=threads,
             allow_fallback=allow_fallback,
+            # Tried at once, so that a GPU that cannot run it gives way to the next provider.
+            size=_free_size(read_model_file(path)),
             cuda_graph=cuda_graph,
         )
         return cls(engine, threshold=threshold, iou=iou, classes=classes, tiles=tiles)
@@ -304,9 +308,13 @@ def _check_input(engine: Engine) -> None:
 
 def _input_size(engine: Engine) -> tuple[int, int]:
     height, width = engine.inputs[0].shape[2:]
-    if height is not None and width is not None:
-        return height, width
-    size = _literal(engine, 'imgsz')
+    free_height, free_width = _free_size(engine)
+    return height or free_height, width or free_width
+
+
+def _free_size(model: Engine | ModelFile) -> tuple[int, int]:
+    """Tell height and width for axes of any size: those that the exporter wrote down, or 640."""
+    size = _literal(model, 'imgsz')
     if isinstance(size, int):
         return size, size
     if isinstance(size, list | tuple) and len(size) == 2:
@@ -342,14 +350,14 @@ def _names(engine: Engine) -> tuple[str, ...]:
     return ()
 
 
-def _literal(engine: Engine, key: str) -> object:
+def _literal(model: Engine | ModelFile, key: str) -> object:
     """Read a Python literal from the metadata, as Ultralytics writes them; None if absent."""
-    text = engine.metadata.get(key)
+    text = model.metadata.get(key)
     if text is None:
         return None
     try:
         return ast.literal_eval(text)
     except (ValueError, SyntaxError) as error:
         raise ModelError(
-            f'{engine.path}: cannot read its metadata {key!r}; export it again'
+            f'{model.path}: cannot read its metadata {key!r}; export it again'
         ) from error

@@ -17,9 +17,20 @@ _INPUT_COUNTERS = (
     'bad',
     'without stamp',
     'stamp jumped back',
+    'stamp jumped ahead',
     'size changed',
     'encoding changed',
 )
+# What spoils frames though they are taken, the worst first: counters, and what they mean.
+_SPOILS = (
+    (('without stamp',), 'frames come without stamps: let the driver set them'),
+    (
+        ('stamp jumped back', 'stamp jumped ahead'),
+        "the stamps' clock jumped: keep the camera's clock in step, unless a bag was started anew",
+    ),
+    (('exposure: frozen', 'exposure: flat'), 'the camera repeats itself or shows its shutter'),
+)
+_CHANGES = ('size changed', 'encoding changed')
 
 
 @dataclass(frozen=True)
@@ -29,40 +40,55 @@ class State:
     Attributes:
         lifecycle: 'unconfigured', 'configuring', 'inactive', 'active' or 'finalized'.
         problem: Why the node cannot work; empty if it can.
+        has_models: Whether there is a pipeline, which a failed device takes with it.
         fallback: Why another provider runs than the one asked for; empty if none does.
         trouble: Why the last frame failed; empty if it did not.
         enabled: Whether frames are passed (the parameter `enabled`).
         busy: Seconds that the frame under work has taken so far; None at rest.
         input_age: Seconds since the last frame came; None before the first.
         stale_after: Age in seconds that is too old, for input and for a frame under work.
-        qos_problem: The last end that could not talk to the node; empty if there was none.
+        input_qos: What publishers and the node cannot agree on, in words by topic.
+        output_qos: What subscribers and the node cannot agree on, in words by topic.
+        losses: Why images that are watched get lost on their way; empty if they do not.
         facts: Provider, model and the like, by name.
         resources: Memory, threads and the like, by name.
     """
 
     lifecycle: str
     problem: str
+    has_models: bool
     fallback: str
     trouble: str
     enabled: bool
     busy: float | None
     input_age: float | None
     stale_after: float
-    qos_problem: str
+    input_qos: Mapping[str, str]
+    output_qos: Mapping[str, str]
+    losses: str
     facts: Mapping[str, str]
     resources: Mapping[str, str]
 
 
 def statuses(node: str, state: State, health: Snapshot) -> list[DiagnosticStatus]:
-    """Compose the statuses of a node: how it is, what it gets, what it takes of the machine."""
-    return [
-        _work(node, state, health),
-        _input(node, state, health),
-        _status(f'{node}: resources', DiagnosticStatus.OK, 'in use', state.resources),
+    """Compose the statuses of a node.
+
+    They tell how it is, what it gets, whether what it gives arrives, and what it takes of the
+    machine. The hardware is named by the node: there is one for each camera.
+    """
+    composed = [
+        _work(state, health),
+        _input(state, health),
+        _output(state),
+        _status('resources', DiagnosticStatus.OK, 'in use', state.resources),
     ]
+    for status in composed:
+        status.name = f'{node}: {status.name}'
+        status.hardware_id = node
+    return composed
 
 
-def _work(node: str, state: State, health: Snapshot) -> DiagnosticStatus:
+def _work(state: State, health: Snapshot) -> DiagnosticStatus:
     level, message = _judge_work(state, health)
     values = dict(state.facts)
     if state.fallback:
@@ -72,7 +98,7 @@ def _work(node: str, state: State, health: Snapshot) -> DiagnosticStatus:
     for stage, quantiles in health['stages'].items():
         for quantile in ('p50', 'p95', 'p99'):
             values[f'{stage} {quantile} (ms)'] = f'{quantiles[quantile] * 1e3:.2f}'
-    return _status(f'{node}: colorize', level, message, values)
+    return _status('colorize', level, message, values)
 
 
 def _judge_work(state: State, health: Snapshot) -> tuple[bytes, str]:
@@ -80,6 +106,8 @@ def _judge_work(state: State, health: Snapshot) -> tuple[bytes, str]:
         return DiagnosticStatus.ERROR, state.problem
     if state.lifecycle != 'active':
         return DiagnosticStatus.WARN, f'{state.lifecycle}: no frame is colorized'
+    if not state.has_models:
+        return DiagnosticStatus.ERROR, f'no frame is colorized, models are gone: {state.trouble}'
     if not state.enabled:
         return DiagnosticStatus.OK, 'resting: enable it with ~/set_enabled'
     if state.busy is not None and state.busy > state.stale_after:
@@ -91,13 +119,12 @@ def _judge_work(state: State, health: Snapshot) -> tuple[bytes, str]:
     return DiagnosticStatus.OK, 'colorizing'
 
 
-def _input(node: str, state: State, health: Snapshot) -> DiagnosticStatus:
+def _input(state: State, health: Snapshot) -> DiagnosticStatus:
     level, message = _judge_input(state, health)
     values = {'input rate (Hz)': f'{health["rates"].get("input", 0.0):.1f}'}
     if state.input_age is not None:
         values['age (s)'] = f'{state.input_age:.2f}'
-    if state.qos_problem:
-        values['QoS'] = state.qos_problem
+    values |= _by_topic(state.input_qos)
     counts = health['counts']
     values |= {name: str(counts.get(name, 0)) for name in _INPUT_COUNTERS}
     values |= {
@@ -105,16 +132,19 @@ def _input(node: str, state: State, health: Snapshot) -> DiagnosticStatus:
         for name, count in sorted(counts.items())
         if name.startswith(('bad: ', 'exposure: '))
     }
-    return _status(f'{node}: input', level, message, values)
+    return _status('input', level, message, values)
 
 
 def _judge_input(state: State, health: Snapshot) -> tuple[bytes, str]:
     """Say the worst: what keeps frames away before what spoils some of them."""
+    reason = f': {_in_words(state.input_qos)}' if state.input_qos else ''
     if state.input_age is None:
-        reason = f': {state.qos_problem}' if state.qos_problem else ''
         return DiagnosticStatus.WARN, f'no frame has come yet{reason}'
     if state.input_age > state.stale_after:
-        return DiagnosticStatus.WARN, f'stale: the last frame came {state.input_age:.1f} s ago'
+        age = f'{state.input_age:.1f}'
+        return DiagnosticStatus.WARN, f'stale: the last frame came {age} s ago{reason}'
+    if reason:
+        return DiagnosticStatus.WARN, f'frames come, but not all{reason}'
     causes = [
         name.removeprefix('bad: ')
         for name in sorted(health['counts'])
@@ -122,11 +152,29 @@ def _judge_input(state: State, health: Snapshot) -> tuple[bytes, str]:
     ]
     if causes:
         return DiagnosticStatus.WARN, f'bad frames: {", ".join(causes)}'
-    if _recently('without stamp', health):
-        return DiagnosticStatus.WARN, 'frames come without stamps: let the driver set them'
-    if _recently('exposure: frozen', health) or _recently('exposure: flat', health):
-        return DiagnosticStatus.WARN, 'the camera repeats itself or shows its shutter'
-    return DiagnosticStatus.OK, 'frames come'
+    for names, words in _SPOILS:
+        if any(_recently(name, health) for name in names):
+            return DiagnosticStatus.WARN, words
+    changes = [name for name in _CHANGES if _recently(name, health)]
+    return DiagnosticStatus.OK, ', '.join(['frames come', *changes])
+
+
+def _output(state: State) -> DiagnosticStatus:
+    values = _by_topic(state.output_qos)
+    if state.losses:
+        values['losses'] = state.losses
+    troubles = [text for text in (_in_words(state.output_qos), state.losses) if text]
+    if troubles:
+        return _status('output', DiagnosticStatus.WARN, '; '.join(troubles), values)
+    return _status('output', DiagnosticStatus.OK, 'nothing stands in the way of results', values)
+
+
+def _by_topic(mismatches: Mapping[str, str]) -> dict[str, str]:
+    return {f'QoS of {topic}': problem for topic, problem in mismatches.items()}
+
+
+def _in_words(mismatches: Mapping[str, str]) -> str:
+    return '; '.join(f'{topic}: {problem}' for topic, problem in mismatches.items())
 
 
 def _recently(name: str, health: Snapshot) -> bool:

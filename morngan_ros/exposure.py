@@ -36,8 +36,8 @@ class Exposure:
 
     A window follows the scene with a time constant in seconds of the frames' own stamps, so that a
     bag gives the same picture at any speed. It holds while frames repeat or go flat, as they do
-    during a flat-field correction, and starts anew after a gap, a jump back in time or a change
-    between 8, 16 bits and floats.
+    during a flat-field correction, and starts anew after a gap, a jump back in time, a change
+    between 8, 16 bits and floats, or a hold that has lasted longer than any correction.
 
     For one thread; the same frames and stamps always give the same pictures.
 
@@ -128,14 +128,16 @@ class Exposure:
         self._watch_stamps(stamp)
         sample = np.ascontiguousarray(counts[SAMPLE])
         seen = self._tone.measure(sample)
-        must_hold = self._must_hold(sample, seen, stamp)
-        if self._window is None:
-            if span(seen):
-                self._window = seen
-                self._followed = stamp
-        elif must_hold:
-            self.held += 1
+        stopped = self._shows_stopped_camera(sample, seen)
+        # No shutter stays shut that long: the scene really is like this.
+        anew = self._window is None or (stopped and stamp - self._followed > self._reset_after)
+        if anew and span(seen):
+            self._window = seen
+            self._followed = stamp
+        elif stopped:
+            self.held += self._window is not None
         else:
+            assert self._window is not None
             elapsed = stamp - self._stamp
             share = -math.expm1(-elapsed / self._time_constant) if self._time_constant else 1.0
             self._window = self._window + share * (seen - self._window)
@@ -152,7 +154,7 @@ class Exposure:
         self.counts['jump back' if elapsed < 0 else 'gap'] += 1
         self.reset()
 
-    def _must_hold(self, sample: np.ndarray, seen: np.ndarray, stamp: float) -> bool:
+    def _shows_stopped_camera(self, sample: np.ndarray, seen: np.ndarray) -> bool:
         """Tell whether a frame shows a stopped camera, not the scene; count what it shows."""
         usual = 0.0 if self._window is None else span(self._window)
         width = span(seen)
@@ -160,8 +162,6 @@ class Exposure:
         frozen = self._sample is not None and np.array_equal(sample, self._sample)
         self.counts['flat'] += flat
         self.counts['frozen'] += frozen
-        if width and stamp - self._followed > self._reset_after:
-            return False  # no shutter stays shut that long: the scene really is like this
         return flat or frozen
 
 

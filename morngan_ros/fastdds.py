@@ -39,15 +39,37 @@ def segment_bytes() -> int:
     """Return the size of the shared memory that the present profile gives a participant.
 
     Returns:
-        The largest `segment_size` of the profile; what is the default without a profile, with one
-        that does not say, and with one that cannot be read.
+        The largest `segment_size` among the transports of the default participant. What is the
+        default without a profile, with one that does not say, with one that cannot be read, and
+        with one that leaves the built-in transports on, for these are used as well.
     """
     path = os.environ.get(profile_variable())
     if not path:
         return _DEFAULT_SEGMENT
     try:
-        elements = list(ElementTree.parse(path).iter())
-        sizes = [int(e.text or '') for e in elements if e.tag.endswith('segment_size')]
+        root = ElementTree.parse(path).getroot()
+        sizes = [
+            int(_text(transport, 'segment_size') or _DEFAULT_SEGMENT)
+            for transport in _transports(root)
+            if _text(transport, 'type').upper() == 'SHM'
+        ]
     except (OSError, ValueError, ElementTree.ParseError):
         return _DEFAULT_SEGMENT
     return max(sizes, default=_DEFAULT_SEGMENT)
+
+
+def _transports(root: ElementTree.Element) -> list[ElementTree.Element]:
+    """Find what describes the transports that stand in for the built-in ones."""
+    chosen = {
+        (entry.text or '').strip()
+        for participant in root.iterfind('.//{*}participant[@is_default_profile="true"]')
+        if _text(participant, 'useBuiltinTransports') == 'false'
+        for entry in participant.iterfind('.//{*}userTransports/{*}transport_id')
+    }
+    described = root.iterfind('.//{*}transport_descriptor')
+    return [transport for transport in described if _text(transport, 'transport_id') in chosen]
+
+
+def _text(element: ElementTree.Element, name: str) -> str:
+    """Return the text of the first element of that name within another; empty without one."""
+    return (element.findtext(f'.//{{*}}{name}') or '').strip()

@@ -88,7 +88,7 @@ class Health:
         return {
             'counts': counts,
             'ages': ages,
-            'rates': {name: _rate(times) for name, times in ticks.items()},
+            'rates': {name: _rate(times, present) for name, times in ticks.items()},
             'stages': {stage: _summary(values) for stage, values in seconds.items() if values},
         }
 
@@ -101,11 +101,16 @@ def _samples() -> _Samples:
     return deque(maxlen=_MOST_SAMPLES)
 
 
-def _rate(times: list[float]) -> float:
-    """Intervals over the time they took: right from the second event on."""
+def _rate(times: list[float], present: float) -> float:
+    """Intervals over the time they took: right from the second event on.
+
+    Where the next event is overdue, no more than one in the silence since: who stops, falls soon.
+    """
     if len(times) < 2 or times[-1] <= times[0]:
         return 0.0
-    return (len(times) - 1) / (times[-1] - times[0])
+    rate = (len(times) - 1) / (times[-1] - times[0])
+    silence = present - times[-1]
+    return rate if silence * rate < 2 else 1 / silence
 
 
 def _summary(values: list[float]) -> dict[str, float]:

@@ -1,5 +1,7 @@
 """Read a camera's messages as frames: refuse what must not become a picture, count what is odd."""
 
+from collections import deque
+
 import numpy as np
 from sensor_msgs.msg import CompressedImage
 from sensor_msgs.msg import Image
@@ -12,11 +14,20 @@ from morngan_ros.messages import to_thermal
 # The generators pad by reflection at a quarter of the size: less than this they cannot take.
 MIN_SIDE = 16
 
+# Seconds that stamps may run ahead of arrivals at once before that is called a jump.
+_LEAP = 2.0
+# A bag may be played that much faster, gaps in it included, without a jump.
+_FASTEST = 10.0
+# Frames whose lead is remembered: those that were held up on the way catch up at once.
+_REMEMBERED = 30
+
 
 class Intake:
     """Read messages as thermal counts, refuse what must not become a picture, count what is odd.
 
-    Counters: 'without stamp', 'stamp jumped back', 'size changed', 'encoding changed'.
+    Counters: 'without stamp', 'stamp jumped back', 'stamp jumped ahead', 'size changed', 'encoding
+    changed'. A stamp jumps ahead when it moves by two seconds more than ten times the time that
+    passed between the arrivals, and is not only on time again after frames that came late.
 
     Attributes:
         max_pixels: Frames with more are refused: a broken header must not take all the memory.
@@ -27,6 +38,8 @@ class Intake:
         self._health = health
         self._last: Image | CompressedImage | None = None
         self._kind: tuple[tuple[int, ...], np.dtype] | None = None
+        self._clock: tuple[float, float] | None = None
+        self._leads: deque[float] = deque(maxlen=_REMEMBERED)
 
     def __call__(self, message: Image | CompressedImage) -> np.ndarray:
         """Read a message.
@@ -49,12 +62,36 @@ class Intake:
         return counts
 
     def seconds(self, message: Image | CompressedImage, came: float) -> float:
-        """Return the stamp in seconds; for an empty one the arrival, so that exposure goes on."""
+        """Return the stamp in seconds; for an empty one the arrival, so that exposure goes on.
+
+        Call it once for each message, in the order of arrival: it watches the clock of the stamps.
+
+        Args:
+            message: One that was read.
+            came: When it came, in seconds of `perf_counter`.
+        """
         stamp = message.header.stamp
         if stamp.sec == 0 and stamp.nanosec == 0:
             self._health.count('without stamp')
+            self._clock = None
             return came
-        return float(stamp.sec + stamp.nanosec * 1e-9)
+        seconds = float(stamp.sec + stamp.nanosec * 1e-9)
+        self._watch_clock(seconds, came)
+        return seconds
+
+    def _watch_clock(self, stamp: float, came: float) -> None:
+        """Count jumps of the stamps against the arrivals."""
+        before, self._clock = self._clock, (stamp, came)
+        lead = stamp - came
+        if before is None or stamp < before[0]:
+            self._leads.clear()
+        if before is not None:
+            moved, passed = stamp - before[0], came - before[1]
+            if moved < 0:
+                self._health.count('stamp jumped back')
+            elif moved > _LEAP + _FASTEST * passed and lead > _LEAP + max(self._leads):
+                self._health.count('stamp jumped ahead')
+        self._leads.append(lead)
 
     def _check_size(self, height: int, width: int) -> None:
         if height * width > self.max_pixels:
@@ -78,8 +115,6 @@ class Intake:
         if last is None or type(last) is not type(message):
             return
         stamp, before = message.header.stamp, last.header.stamp
-        if (stamp.sec, stamp.nanosec) < (before.sec, before.nanosec):
-            self._health.count('stamp jumped back')
         if stamp != before or (stamp.sec == 0 and stamp.nanosec == 0):
             return
         ours, theirs = (np.frombuffer(m.data, np.uint8) for m in (message, last))

@@ -2,6 +2,7 @@
 
 from concurrent.futures import Future as Loading
 from concurrent.futures import ThreadPoolExecutor
+import weakref
 
 from rclpy.executors import Executor
 from rclpy.task import Future
@@ -15,17 +16,20 @@ class Loader:
 
     def __init__(self) -> None:
         self._pool = ThreadPoolExecutor(1, 'loader')
-        self._loading: Loading[Pipeline] | None = None
+        # Weak, or the models that were loaded last would stay when the node has freed them.
+        self._loading: weakref.ref[Loading[Pipeline]] | None = None
 
     @property
     def busy(self) -> bool:
         """Whether models are being loaded."""
-        return self._loading is not None and not self._loading.done()
+        loading = None if self._loading is None else self._loading()
+        return loading is not None and not loading.done()
 
     def start(self, settings: Settings) -> 'Loading[Pipeline]':
         """Begin to load; the result is a pipeline, or raises what went wrong."""
-        self._loading = self._pool.submit(settings.load)
-        return self._loading
+        loading = self._pool.submit(settings.load)
+        self._loading = weakref.ref(loading)
+        return loading
 
     async def load(self, settings: Settings, executor: Executor) -> 'Loading[Pipeline]':
         """Load, while the executor turns to other callbacks; returns what is done."""

@@ -10,6 +10,7 @@ import numpy as np
 from sensor_msgs.msg import CameraInfo
 from sensor_msgs.msg import CompressedImage
 from sensor_msgs.msg import Image
+from sensor_msgs.msg import RegionOfInterest
 from std_msgs.msg import Header
 from vision_msgs.msg import BoundingBox2D
 from vision_msgs.msg import Detection2D
@@ -131,7 +132,7 @@ def _to_detection(detection: Detection, header: Header) -> Detection2D:
 
 
 def scale_camera_info(info: CameraInfo, width: int, height: int) -> CameraInfo:
-    """Fit a calibration to an image of another size.
+    """Fit a calibration to an image.
 
     Args:
         info: Not changed. A size of 0 in it means unknown: then only the size is filled in.
@@ -139,17 +140,23 @@ def scale_camera_info(info: CameraInfo, width: int, height: int) -> CameraInfo:
         height: Rows of the image in pixels.
 
     Returns:
-        A copy whose K, P and region of interest are scaled; distortion does not depend on size.
+        A plain copy if the image is what the camera sends: its region of interest, binned. Else
+        somebody resized it: then the region and the scale are worked into K and P, and neither
+        region nor binning are left. Distortion does not depend on size.
     """
-    scaled = copy.deepcopy(info)
-    scaled.width, scaled.height = width, height
-    if not (info.width and info.height) or (info.width, info.height) == (width, height):
-        return scaled
-    x, y = width / info.width, height / info.height
-    scaled.k = info.k * np.repeat([x, y, 1.0], 3)
-    scaled.p = info.p * np.repeat([x, y, 1.0], 4)
-    scaled.roi.x_offset = round(info.roi.x_offset * x)
-    scaled.roi.width = round(info.roi.width * x)
-    scaled.roi.y_offset = round(info.roi.y_offset * y)
-    scaled.roi.height = round(info.roi.height * y)
-    return scaled
+    fitted = copy.deepcopy(info)
+    if not (info.width and info.height):
+        fitted.width, fitted.height = width, height
+        return fitted
+    window = info.roi if info.roi.width and info.roi.height else RegionOfInterest()
+    columns, rows = window.width or info.width, window.height or info.height
+    if (width, height) == (columns // max(info.binning_x, 1), rows // max(info.binning_y, 1)):
+        return fitted
+    x, y = width / columns, height / rows
+    fit = np.array([[x, 0, -x * window.x_offset], [0, y, -y * window.y_offset], [0, 0, 1]])
+    fitted.k = (fit @ np.reshape(info.k, (3, 3))).ravel()
+    fitted.p = (fit @ np.reshape(info.p, (3, 4))).ravel()
+    fitted.width, fitted.height = width, height
+    fitted.roi = RegionOfInterest()
+    fitted.binning_x = fitted.binning_y = 0
+    return fitted

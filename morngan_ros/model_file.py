@@ -1,22 +1,46 @@
 """What can be read from an ONNX file without any runtime: that it is whole, and its metadata."""
 
 from collections.abc import Iterator
+from collections.abc import Sequence
 from dataclasses import dataclass
 import hashlib
 from pathlib import Path
 
 from morngan_ros.errors import ModelError
 
-# Numbers of the fields of onnx.ModelProto and StringStringEntryProto, fixed by the standard.
+# Numbers of the fields of ONNX messages, fixed by the standard.
 _GRAPH = 7
 _METADATA = 14
 _KEY = 1
 _VALUE = 2
+_EXTERNAL_DATA = 13
+
+# The way to all tensors: in each kind of message, the fields to follow and what is in them.
+_INSIDE = {
+    'model': {_GRAPH: 'graph', 25: 'function'},
+    'graph': {1: 'node', 5: 'tensor', 15: 'sparse tensor'},
+    'function': {7: 'node', 11: 'attribute'},
+    'node': {5: 'attribute'},
+    'attribute': {
+        **{5: 'tensor', 10: 'tensor', 22: 'sparse tensor', 23: 'sparse tensor'},
+        **{6: 'graph', 11: 'graph'},
+    },
+    'sparse tensor': {1: 'tensor', 2: 'tensor'},
+}
+
+# Weights of gigabytes are hashed piece by piece.
+_CHUNK = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
 class ModelFile:
-    """An ONNX file on disk: its path, the SHA-256 of its bytes and its metadata properties."""
+    """An ONNX file on disk.
+
+    Attributes:
+        path: of the file.
+        sha256: of its bytes; where weights are kept in files beside it, also of theirs.
+        metadata: its metadata properties.
+    """
 
     path: Path
     sha256: str
@@ -33,7 +57,8 @@ def read_model_file(path: str | Path) -> ModelFile:
         Path, digest and metadata.
 
     Raises:
-        ModelError: the file is missing, empty, cut off, or something else than ONNX.
+        ModelError: the file is missing, empty, cut off, or something else than ONNX; or a file
+            with weights is missing or not beside it.
     """
     path = Path(path).expanduser()
     if not path.is_file():
@@ -49,8 +74,9 @@ def read_model_file(path: str | Path) -> ModelFile:
             if number == _GRAPH:
                 has_graph = True
             elif number == _METADATA:
-                entry = {key: str(text, 'utf-8') for key, text in _fields(value)}
-                metadata[entry[_KEY]] = entry.get(_VALUE, '')
+                key, text = _entry(value)
+                metadata[key] = text
+        weights = sorted(set(_locations(data)))
     except (ValueError, KeyError):
         has_graph = False
     if not has_graph:
@@ -58,7 +84,62 @@ def read_model_file(path: str | Path) -> ModelFile:
             f'{path}: not a whole ONNX model ({len(data)} bytes); '
             'it was cut off or is another kind of file: copy or export it again'
         )
-    return ModelFile(path, hashlib.sha256(data).hexdigest(), metadata)
+    return ModelFile(path, _digest(path, data, weights), metadata)
+
+
+def _digest(path: Path, data: memoryview, weights: Sequence[str]) -> str:
+    """Hash a model and the files with its weights: training may change only those.
+
+    Raises:
+        ModelError: one of them is missing, cannot be read, or is not below the model's folder.
+    """
+    digest = hashlib.sha256(data)
+    for name in weights:
+        digest.update(_file_digest(path, Path(name)))
+    return digest.hexdigest()
+
+
+def _file_digest(model: Path, name: Path) -> bytes:
+    if name.is_absolute() or '..' in name.parts:
+        raise ModelError(
+            f'{model}: names {name} for its weights, but only files in its own folder are read; '
+            'export it again, in one file'
+        )
+    digest = hashlib.sha256()
+    try:
+        with (model.parent / name).open('rb') as stream:
+            while chunk := stream.read(_CHUNK):
+                digest.update(chunk)
+    except OSError as error:
+        raise ModelError(
+            f'{model}: its weights {name} cannot be read ({error.strerror}); '
+            'copy that file along with the model, or export it again, in one file'
+        ) from error
+    return digest.digest()
+
+
+def _locations(message: memoryview, kind: str = 'model') -> Iterator[str]:
+    """Name the files in which tensors keep their data outside, again and again.
+
+    Raises:
+        ValueError, KeyError: the bytes are no such message.
+    """
+    for number, value in _fields(message):
+        if kind == 'tensor':
+            if number == _EXTERNAL_DATA and (entry := _entry(value))[0] == 'location':
+                yield entry[1]
+        elif number in _INSIDE[kind]:
+            yield from _locations(value, _INSIDE[kind][number])
+
+
+def _entry(message: memoryview) -> tuple[str, str]:
+    """Read a StringStringEntryProto.
+
+    Raises:
+        ValueError, KeyError: the bytes are none.
+    """
+    entry = {number: str(text, 'utf-8') for number, text in _fields(message)}
+    return entry[_KEY], entry.get(_VALUE, '')
 
 
 def _fields(data: memoryview) -> Iterator[tuple[int, memoryview]]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from collections.abc import Collection
+from copy import copy
 from typing import Any
 
 import rclpy
@@ -43,6 +44,7 @@ class Outputs:
         self.camera_info: Callable[[], CameraInfo | None] = lambda: None
         self._logger = node.get_logger()
         self._segment = segment_bytes()
+        self._image_bytes = 0
         self._advised = False
 
         def publisher(kind: type, topic: str) -> Publisher:
@@ -50,7 +52,7 @@ class Outputs:
             return node.create_publisher(
                 kind,
                 topic,
-                qos,
+                copy(qos),  # rclpy writes the overrides of this topic into it
                 event_callbacks=watch.publisher(topic),
                 qos_overriding_options=overrides,
             )
@@ -86,9 +88,10 @@ class Outputs:
     ) -> list[tuple[Publisher, Any]]:
         """Make the messages that are watched; the header is that of the thermal image."""
         color = result.color
+        self._image_bytes = color.nbytes
+        self._advise_profile()
         packed: list[tuple[Publisher, Any]] = []
         if self._color in watched:
-            self._advise_profile(color.nbytes)
             packed.append((self._color, to_color_image(color, header, self.encoding)))
         if self._info in watched and (known := self.camera_info()) is not None:
             info = scale_camera_info(known, color.shape[1], color.shape[0])
@@ -103,15 +106,25 @@ class Outputs:
             packed.append((self._jpeg, to_compressed(color, header, self.jpeg_quality)))
         return packed
 
-    def _advise_profile(self, size: int) -> None:
-        """Warn once when frames will get lost on their way."""
-        if self._advised or size <= self._segment:
-            return
-        self._advised = True
-        if 'fastrtps' in rclpy.get_rmw_implementation_identifier():
-            self._logger.warning(
-                f'frames of {size} bytes do not fit into the shared memory of Fast DDS '
-                f'({self._segment} bytes), best-effort subscribers will lose most of them: start '
-                f'this node with {profile_variable()} set to config/fastdds.xml of morngan_ros, '
-                'or raise segment_size in a profile of your own'
-            )
+    @property
+    def losses(self) -> str:
+        """Why images that are watched get lost on their way, and the cure; empty if they do not."""
+        if self._image_bytes <= self._segment:
+            return ''
+        if 'fastrtps' not in rclpy.get_rmw_implementation_identifier():
+            return ''
+        watched = self.watched(detecting=False)
+        if self._color not in watched and self._overlay not in watched:
+            return ''
+        return (
+            f'frames of {self._image_bytes} bytes do not fit into the shared memory of Fast DDS '
+            f'({self._segment} bytes), best-effort subscribers will lose most of them: start '
+            f'this node with {profile_variable()} set to config/fastdds.xml of morngan_ros, '
+            'or raise segment_size in a profile of your own, with useBuiltinTransports false'
+        )
+
+    def _advise_profile(self) -> None:
+        """Log once when frames will get lost on their way; diagnostics go on to say it."""
+        if not self._advised and (losses := self.losses):
+            self._advised = True
+            self._logger.warning(losses)

@@ -19,9 +19,12 @@ from rclpy.parameter import Parameter
 from rclpy.qos import QoSProfile
 from rclpy.qos import ReliabilityPolicy
 
+from morngan_ros.engine import PRECISIONS
 from morngan_ros.engine import PROVIDERS
+from morngan_ros.engines.engine_interface import PRECISIONS_OF
 from morngan_ros.exposure import Exposure
 from morngan_ros.exposure import MODES
+from morngan_ros.intake import MIN_SIDE
 from morngan_ros.models import default_model
 from morngan_ros.pipeline import Pipeline
 
@@ -41,8 +44,15 @@ def _parameter(
     *,
     among: Sequence[str] = (),
     between: tuple[float, float] | None = None,
+    limits: str = '',
 ) -> Any:
-    metadata = {'description': description, 'takes': takes, 'among': among, 'between': between}
+    metadata = {
+        'description': description,
+        'takes': takes,
+        'among': among,
+        'between': between,
+        'limits': limits,
+    }
     return field(default=default, metadata=metadata)
 
 
@@ -54,17 +64,27 @@ class Settings:
         '', 'ONNX file of the generator; empty: the model that ships.', Takes.RELOAD
     )
     model_input_range: tuple[float, ...] = _parameter(
-        (-1.0, 1.0), 'What a float model of other people takes for black and white.', Takes.RELOAD
+        (-1.0, 1.0),
+        'What a float model of other people takes for black and white.',
+        Takes.RELOAD,
+        limits='Two finite numbers, the lower one first.',
     )
     model_output_range: tuple[float, ...] = _parameter(
-        (-1.0, 1.0), 'What a float model of other people gives for dark and light.', Takes.RELOAD
+        (-1.0, 1.0),
+        'What a float model of other people gives for dark and light.',
+        Takes.RELOAD,
+        limits='Two finite numbers, the lower one first.',
     )
     detector: str = _parameter(
         '', 'ONNX file of a YOLO detector; empty: no detections.', Takes.RELOAD
     )
     provider: str = _parameter('auto', 'What runs the models.', Takes.RELOAD, among=PROVIDERS)
     precision: str = _parameter(
-        'auto', 'Arithmetic of the models: auto, fp32, or what the provider has.', Takes.RELOAD
+        'auto',
+        'Arithmetic of the models.',
+        Takes.RELOAD,
+        among=PRECISIONS,
+        limits='Without allow_fallback one that the provider has.',
     )
     allow_fallback: bool = _parameter(
         True,
@@ -80,7 +100,10 @@ class Settings:
         0, 'Processor threads for the models; 0: all cores.', Takes.RELOAD, between=(0, 256)
     )
     warm_up_size: tuple[int, ...] = _parameter(
-        (640, 512), 'Width and height that the models are warmed up for.', Takes.RELOAD
+        (640, 512),
+        'Width and height that the models are warmed up for.',
+        Takes.RELOAD,
+        limits=f'Each at least {MIN_SIDE}, their product at most max_pixels.',
     )
     detection_threshold: float = _parameter(0.25, 'Least score of a detection.', between=(0.0, 1.0))
     detection_classes: tuple[str, ...] = _parameter(
@@ -192,24 +215,49 @@ class Settings:
                 raise ValueError(
                     f'{entry.name} is {value!r}, but must be one of {", ".join(among)}'
                 )
-        if not self.exposure_low < self.exposure_high:
-            raise ValueError(
-                f'exposure_low ({self.exposure_low:g}) must be less than '
-                f'exposure_high ({self.exposure_high:g}); set both in one call'
-            )
-        if not self.exposure_range_low < self.exposure_range_high:
-            raise ValueError(
-                f'exposure_range_low ({self.exposure_range_low:g}) must be less than '
-                f'exposure_range_high ({self.exposure_range_high:g}); set both in one call'
-            )
-        if not all(math.isfinite(v) for v in (self.exposure_range_low, self.exposure_range_high)):
-            raise ValueError('exposure_range_low and exposure_range_high must be finite')
-        for name in ('model_input_range', 'model_output_range'):
-            if len(getattr(self, name)) != 2:
-                raise ValueError(f'{name} must be two numbers: [low, high]')
-        if len(self.warm_up_size) != 2 or min(self.warm_up_size) < 1:
-            raise ValueError('warm_up_size must be two positive numbers: [width, height]')
+        self._check_order('exposure_low', 'exposure_high')
+        self._check_order('exposure_range_low', 'exposure_range_high')
+        self._check_range('model_input_range')
+        self._check_range('model_output_range')
+        self._check_warm_up()
+        self._check_precision()
         return self
+
+    def _check_order(self, low: str, high: str) -> None:
+        bottom, top = getattr(self, low), getattr(self, high)
+        if not bottom < top:
+            raise ValueError(
+                f'{low} ({bottom:g}) must be less than {high} ({top:g}); set both in one call'
+            )
+        if not (math.isfinite(bottom) and math.isfinite(top)):
+            raise ValueError(f'{low} and {high} must be finite')
+
+    def _check_range(self, name: str) -> None:
+        numbers = getattr(self, name)
+        if len(numbers) != 2 or not all(map(math.isfinite, numbers)) or numbers[0] >= numbers[1]:
+            raise ValueError(
+                f'{name} is {list(numbers)}, but must be two finite numbers, the lower one first'
+            )
+
+    def _check_warm_up(self) -> None:
+        size = list(self.warm_up_size)
+        if len(size) != 2 or min(size) < MIN_SIDE:
+            raise ValueError(
+                f'warm_up_size is {size}, but must be [width, height], each at least {MIN_SIDE}'
+            )
+        if math.prod(size) > self.max_pixels:
+            raise ValueError(
+                f'warm_up_size {size} has {math.prod(size)} pixels, more than max_pixels '
+                f'({self.max_pixels}); set warm_up_size to the size of the camera first'
+            )
+
+    def _check_precision(self) -> None:
+        possible = PRECISIONS_OF.get(self.provider, PRECISIONS)
+        if self.precision not in possible and not self.allow_fallback:
+            raise ValueError(
+                f'precision is {self.precision}, but provider {self.provider} only has '
+                f'{", ".join(possible)}; choose one of them, or set allow_fallback'
+            )
 
     def load(self) -> Pipeline:
         """Load the models and run them once.
@@ -279,8 +327,8 @@ def _descriptor(entry: 'Field[Any]') -> ParameterDescriptor:
         description=f'{metadata["description"]} {metadata["takes"].value}',
         read_only=metadata['takes'] is Takes.RESTART,
     )
-    if metadata['among']:
-        descriptor.additional_constraints = f'One of {", ".join(metadata["among"])}.'
+    choices = f'One of {", ".join(metadata["among"])}.' if metadata['among'] else ''
+    descriptor.additional_constraints = f'{choices} {metadata["limits"]}'.strip()
     if metadata['between']:
         low, high = metadata['between']
         if entry.type in (int, 'int'):

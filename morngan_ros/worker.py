@@ -45,7 +45,7 @@ class Worker:
         outputs: Outputs,
         health: Health,
         logger: RcutilsLogger,
-        on_device_failure: Callable[[DeviceError], None],
+        on_device_failure: Callable[[str], None],
     ) -> None:
         """Start the thread, closed and without a pipeline.
 
@@ -54,8 +54,8 @@ class Worker:
             outputs: Where results go.
             health: Counts and times.
             logger: Of the node.
-            on_device_failure: Called in the thread when the device of a model fails; the pipeline
-                has been given up then.
+            on_device_failure: Called in the thread with the reason when the device of a model
+                fails; the pipeline has been given up then.
         """
         self.pipeline: Pipeline | None = None
         self.open = False
@@ -83,27 +83,35 @@ class Worker:
         return not self._thread.is_alive()
 
     def _run(self) -> None:
-        """Process frames until the mailbox closes; whatever one holds, go on with the next."""
+        """Process frames until the mailbox closes."""
         while (frame := self._mailbox.get()) is not None:
-            pipeline = self.pipeline
-            if pipeline is None or not self.open:
-                self._health.count('resting')
-                continue
-            self.busy_since = perf_counter()
-            try:
-                self._process(frame, pipeline)
-                self.trouble = ''
-            except FrameError as error:
-                self._health.count('bad')
-                self._health.count(f'bad: {error.cause}')
-                self._logger.warning(f'bad frame: {error}', throttle_duration_sec=_QUIET)
-            except DeviceError as error:
-                self._give_up(pipeline, error)
-            except Exception as error:
-                # Publishing fails once the context is shut down; that is no trouble.
-                if self.open:
-                    self._fail(error)
-            self.busy_since = None
+            self._turn(frame)
+
+    def _turn(self, frame: _Frame) -> None:
+        """Process a frame; whatever it holds, go on with the next.
+
+        Apart from the loop, which waits between frames: it must not hold on to models that the node
+        has freed meanwhile.
+        """
+        pipeline = self.pipeline
+        if pipeline is None or not self.open:
+            self._health.count('resting')
+            return
+        self.busy_since = perf_counter()
+        try:
+            self._process(frame, pipeline)
+            self.trouble = ''
+        except FrameError as error:
+            self._health.count('bad')
+            self._health.count(f'bad: {error.cause}')
+            self._logger.warning(f'bad frame: {error}', throttle_duration_sec=_QUIET)
+        except DeviceError as error:
+            self._give_up(pipeline, error)
+        except Exception as error:
+            # Publishing fails once the context is shut down; that is no trouble.
+            if self.open:
+                self._fail(error)
+        self.busy_since = None
 
     def _fail(self, error: Exception) -> None:
         self.trouble = repr(error)
@@ -115,7 +123,8 @@ class Worker:
         self._fail(error)
         if self.pipeline is pipeline:
             self.pipeline = None
-            self._on_device_failure(error)
+            # Not the error: its traceback holds the models, and others are about to be loaded.
+            self._on_device_failure(str(error))
 
     def _process(self, frame: _Frame, pipeline: Pipeline) -> None:
         watched = self._outputs.watched(detecting=pipeline.detector is not None)
@@ -133,7 +142,8 @@ class Worker:
         times.append(perf_counter())
         packed = self._outputs.pack(watched, result, frame.message.header)
         times.append(perf_counter())
-        if not self.open:
+        if not self.open or not packed:
+            self._health.count('unwatched' if self.open else 'resting')
             return
         for publisher, message in packed:
             publisher.publish(message)

@@ -163,12 +163,23 @@ def _show(results: Mapping[str, Mapping[str, Mapping[str, float]]]) -> None:
         Console().print(table)
 
 
-def _show_node(node: Mapping[str, Mapping[str, Any]], goals: Mapping[str, float]) -> None:
+def _show_node(node: Mapping[str, Mapping[str, Any]]) -> None:
+    from morngan_train.bench_node import GOALS
+    from morngan_train.bench_node import verdict
+
+    columns = {
+        'publish_ms': 'stamp to published, p50 ms',
+        'node_ms': 'in the node, p50 ms',
+        'arrival_ms': 'stamp to arrival, p50 ms',
+        'cores': 'cores',
+        'cores_without_model': 'cores without the model',
+    }
     title = 'the node with a trivial model, 640x512, 30 frames/s'
-    table = Table('encoding', 'in the node, p50 ms', 'to arrival, p50 ms', 'cores', title=title)
+    table = Table('encoding', *columns.values(), title=title)
     for encoding, row in node.items():
-        table.add_row(encoding, *(str(row[key]) for key in ('node_ms', 'arrival_ms', 'cores')))
-    table.add_row('goal, below', str(goals['node_ms']), '', str(goals['cores']))
+        said = {key: f': {verdict(row, key)}' for key in GOALS}
+        table.add_row(encoding, *(f'{row[key]}{said.get(key, "")}' for key in columns))
+    table.add_row('goal, below', *(str(GOALS.get(key, '')) for key in columns))
     Console().print(table)
 
 
@@ -217,10 +228,8 @@ def main() -> int:
     }
     node = _bench_node()
     if node is not None:
-        from morngan_train.bench_node import GOALS
-
         results |= bench_messages(2 * args.rounds)
-        _show_node(node, GOALS)
+        _show_node(node)
     _show(results)
     scoring = bench_scoring()
     _show_scoring(scoring)

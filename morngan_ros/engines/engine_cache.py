@@ -24,7 +24,7 @@ class EngineKey:
     """All that an engine depends on.
 
     Attributes:
-        model: SHA-256 of the file.
+        model: SHA-256 of the file, weights in files beside it included.
         onnxruntime: version.
         tensorrt: version.
         gpu: name and compute capability.

@@ -16,6 +16,14 @@ from morngan_ros.errors import ModelError
 #: Providers whose failures while running are those of a device, which another one may not have.
 GPU_PROVIDERS = ('tensorrt', 'cuda')
 
+#: What each provider can compute in, on one machine or another; 'auto' leaves the choice to it.
+PRECISIONS_OF = {
+    'tensorrt': ('auto', 'fp32', 'bf16', 'fp16'),
+    'cuda': ('auto', 'fp32'),
+    'openvino': ('auto', 'fp32', 'bf16'),
+    'cpu': ('auto', 'fp32'),
+}
+
 #: A camera has one size; a folder of pictures has a few. Each compiled shape holds its own buffers.
 COMPILED_SHAPES = 4
 

@@ -10,6 +10,7 @@ import numpy as np
 from morngan_ros.engines import onnxruntime_wheels
 from morngan_ros.engines.bound_session import numpy_type
 from morngan_ros.engines.engine_interface import check_inputs
+from morngan_ros.engines.engine_interface import PRECISIONS_OF
 from morngan_ros.engines.engine_interface import refusal
 from morngan_ros.engines.engine_interface import run_failure
 from morngan_ros.engines.engine_interface import TensorSpec
@@ -133,7 +134,7 @@ def file_precision(provider: str, precision: str) -> str:
     Raises:
         ProviderError: another one was asked for.
     """
-    if precision not in ('auto', 'fp32'):
+    if precision not in PRECISIONS_OF[provider]:
         raise ProviderError(
             f'provider {provider}: computes in the types of the file, not in {precision}; '
             'use precision auto, or a model file exported in it'

@@ -10,6 +10,7 @@ import numpy as np
 from morngan_ros.engines.engine_interface import check_inputs
 from morngan_ros.engines.engine_interface import COMPILED_SHAPES
 from morngan_ros.engines.engine_interface import known_shapes
+from morngan_ros.engines.engine_interface import PRECISIONS_OF
 from morngan_ros.engines.engine_interface import refusal
 from morngan_ros.engines.engine_interface import run_failure
 from morngan_ros.engines.engine_interface import Shapes
@@ -71,8 +72,10 @@ class OpenVinoEngine:
             return 'bf16' if has_bf16 else 'fp32'
         if precision == 'bf16' and not has_bf16:
             raise ProviderError('provider openvino: this processor has no bf16; use precision fp32')
-        if precision == 'fp16':
-            raise ProviderError('provider openvino: no fp16 on a CPU; use precision bf16 or fp32')
+        if precision not in PRECISIONS_OF['openvino']:
+            raise ProviderError(
+                f'provider openvino: no {precision} on a CPU; use precision bf16 or fp32'
+            )
         return precision
 
     def _request(self, shapes: Shapes) -> Any:

@@ -283,6 +283,10 @@ def test_output_encoding_changes_live(node, shared_probe):
         ({'exposure_low': 80.0, 'exposure_high': 20.0}, 'must be less than'),
         ({'image_transport': 'compressed'}, 'read-only'),
         ({'provider': 'abacus'}, 'must be one of auto'),
+        ({'precision': 'fp17'}, 'must be one of auto, fp32, bf16, fp16'),
+        ({'warm_up_size': [640000, 512000]}, 'more than max_pixels (4194304)'),
+        ({'max_pixels': 4096}, '[640, 512] has 327680 pixels, more than max_pixels (4096)'),
+        ({'model_input_range': [1.0, -1.0]}, 'two finite numbers, the lower one first'),
     ],
 )
 def test_senseless_parameters_are_refused_with_a_reason(
@@ -320,16 +324,25 @@ def test_best_effort_subscriber_gets_every_frame(tmp_path, model):
     assert stamps == list(range(30))  # each once, in turn
 
 
-def test_missing_fastdds_profile_is_told_once(tmp_path, model):
+@pytest.mark.parametrize('topic', ['image_color', 'image_overlay'])
+def test_missing_fastdds_profile_is_told_once(tmp_path, model, topic):
     unset = {profile_variable(): None}
     with colorizer(tmp_path, '/bare', unset, model=model) as process, probe('/bare') as opened:
         process.wait_for_log(CONFIGURED)
-        opened.listen(Image, 'image_color')
+        opened.listen(Image, topic)
+        opened.listen(DiagnosticArray, '/diagnostics')
         for number in range(2):
             frame = to_image(thermal(512, 640, number), header(number), 'mono8')
             opened.publish('image_raw', frame)
-            opened.wait_for_stamp('image_color', header(number))
+            opened.wait_for_stamp(topic, header(number))
         assert process.log.count(profile_variable()) == 1
+
+        def told(message):
+            output = next(s for s in message.status if s.name.endswith(': output'))
+            warns = output.level == DiagnosticStatus.WARN
+            return warns and profile_variable() in output.message
+
+        opened.wait_for('/diagnostics', told)
 
 
 def test_compressed_input(tmp_path, model):
@@ -501,6 +514,7 @@ def test_signal_ends_the_node_cleanly(tmp_path, model, number):
         ({'image_transport': 'theora'}, 'must be one of raw, compressed'),
         ({'threads': -1}, 'out of range'),
         ({'threads': 'many'}, 'INTEGER'),
+        ({'precision': 'fp17'}, 'must be one of auto, fp32, bf16, fp16'),
     ],
 )
 def test_useless_parameter_at_the_start_is_one_clear_line(tmp_path, parameters, words):

@@ -20,13 +20,16 @@ def state(**changes: Any) -> State:
     values: dict[str, Any] = {
         'lifecycle': 'active',
         'problem': '',
+        'has_models': True,
         'fallback': '',
         'trouble': '',
         'enabled': True,
         'busy': None,
         'input_age': 0.1,
         'stale_after': 2.0,
-        'qos_problem': '',
+        'input_qos': {},
+        'output_qos': {},
+        'losses': '',
         'facts': {'provider': 'cpu'},
         'resources': {'memory (MiB)': '100.0'},
     }
@@ -57,6 +60,7 @@ def counted(*names: str, at: float = 99.0) -> Health:
         ({'lifecycle': 'configuring'}, WARN, 'configuring'),
         ({'enabled': False}, OK, 'set_enabled'),
         ({'fallback': 'tensorrt: no driver'}, WARN, 'tensorrt: no driver'),
+        ({'has_models': False, 'trouble': 'device gone'}, ERROR, 'device gone'),
         ({'busy': 2.5}, ERROR, 'at one frame for 2.5 s'),
         ({'busy': 1.5}, OK, 'colorizing'),
     ],
@@ -77,8 +81,10 @@ def test_failing_frames_are_an_error_while_they_fail() -> None:
     ('changes', 'words'),
     [
         ({'input_age': None}, 'no frame has come yet'),
-        ({'input_age': None, 'qos_problem': 'set input_reliability'}, 'set input_reliability'),
+        ({'input_age': None, 'input_qos': {'image_raw': 'set that'}}, 'yet: image_raw: set that'),
         ({'input_age': 2.5}, 'stale'),
+        ({'input_age': 2.5, 'input_qos': {'image_raw': 'set that'}}, 'ago: image_raw: set that'),
+        ({'input_qos': {'image_raw': 'set that'}}, 'not all: image_raw: set that'),
     ],
 )
 def test_input_that_does_not_come(changes: dict[str, Any], words: str) -> None:
@@ -92,6 +98,8 @@ def test_input_that_does_not_come(changes: dict[str, Any], words: str) -> None:
     [
         ('bad: encoding', 'bad frames: encoding'),
         ('without stamp', 'without stamps'),
+        ('stamp jumped back', 'clock jumped'),
+        ('stamp jumped ahead', 'clock jumped'),
         ('exposure: frozen', 'shutter'),
         ('exposure: flat', 'shutter'),
     ],
@@ -104,6 +112,27 @@ def test_what_spoils_frames_is_said_while_it_is_recent(name: str, words: str) ->
     old = say(counted(name, at=80.0))['input']
     assert (old.level, old.message) == (OK, 'frames come')
     assert values(old)[name] == '1'
+
+
+@pytest.mark.parametrize('name', ['size changed', 'encoding changed'])
+def test_changes_are_said_and_no_warning(name: str) -> None:
+    recent = say(counted(name))['input']
+    assert (recent.level, recent.message) == (OK, f'frames come, {name}')
+    assert say(counted(name, at=80.0))['input'].message == 'frames come'
+
+
+def test_output_names_every_topic_and_the_loss() -> None:
+    assert say()['output'].level == OK
+    said = say(output_qos={'image_color': 'this', 'detections': 'that'}, losses='too large')
+    output = said['output']
+    assert output.level == WARN
+    assert output.message == 'image_color: this; detections: that; too large'
+    assert values(output)['QoS of detections'] == 'that'
+    assert said['colorize'].level == OK
+
+
+def test_the_hardware_is_named_by_the_node() -> None:
+    assert {status.hardware_id for status in say().values()} == {'front/colorizer'}
 
 
 def test_figures_stand_where_they_belong() -> None:

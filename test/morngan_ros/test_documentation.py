@@ -1,8 +1,10 @@
 """The README names everything that a user can set, and nothing that does not exist."""
 
+from dataclasses import Field
 from dataclasses import fields
 from pathlib import Path
 import re
+from typing import Any
 
 import pytest
 
@@ -11,10 +13,42 @@ README = (ROOT / 'README.md').read_text(encoding='utf-8')
 
 
 def test_parameters_are_those_of_the_node():
+    """The whole table, word by word: names, defaults, meaning, ranges and when changes count."""
     parameters = pytest.importorskip('morngan_ros.parameters', reason='needs rclpy')
+    changes = {
+        parameters.Takes.EFFECT_NOW: 'live',
+        parameters.Takes.RELOAD: 'with `~/reload_model`',
+        parameters.Takes.RESTART: 'at start',
+    }
     table = README.split('### Parameters')[1].split('## Tools')[0]
-    documented = re.findall(r'^\| `(\w+)` \|', table, flags=re.MULTILINE)
-    assert documented == [entry.name for entry in fields(parameters.Settings)]
+    assert re.findall(r'^\| `.*', table, flags=re.MULTILINE) == [
+        f'| `{entry.name}` | `{default(entry)}` | {meaning(entry)} '
+        f'| {changes[entry.metadata["takes"]]} |'
+        for entry in fields(parameters.Settings)
+    ]
+
+
+def default(entry: 'Field[Any]') -> str:
+    """Write a default as in YAML."""
+    value = entry.default
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, str):
+        return value or "''"
+    return str(list(value) if isinstance(value, tuple) else value)
+
+
+def meaning(entry: 'Field[Any]') -> str:
+    """Say what a parameter means and may be."""
+    words = entry.metadata['description'].rstrip('.')
+    if entry.metadata['among']:
+        words += f': {", ".join(entry.metadata["among"])}'
+    if entry.metadata['between']:
+        low, high = entry.metadata['between']
+        words += f' ({low:.10g} to {high:.10g})'
+    if entry.metadata['limits']:
+        words += f'. {entry.metadata["limits"]}'.rstrip('.')
+    return words
 
 
 def test_modules_exist():

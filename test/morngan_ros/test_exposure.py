@@ -373,17 +373,50 @@ def test_8_bit_frames_that_repeat_or_show_nothing_are_counted() -> None:
     assert +exposure.counts == Counter({'frozen': 1, 'flat': 1})
 
 
-def test_hold_ends_when_the_scene_really_is_flat() -> None:
+@following
+@pytest.mark.parametrize('offset', [5500, 7000])
+def test_hold_ends_when_the_scene_really_is_flat(mode: str, offset: int) -> None:
     """A wall that fills the picture is no shutter: after `reset_after` the window goes there.
 
-    The first 20 frames, up to two seconds, are flat; after the next one they are the usual.
+    The first 20 frames, up to two seconds, are flat; after the next one they are the usual. The
+    window does not go there slowly: a step of the default time constant every two seconds would
+    leave the picture black for a minute.
     """
-    exposure = Exposure(reset_after=2.0, time_constant=0.0)
+    exposure = Exposure(mode=mode)
     exposure(scene(0, spread=400.0), 0.0)
     for k in range(1, 25):
-        picture = exposure(scene(100 + k, spread=10.0), 0.1 * k)
+        picture = exposure(scene(100 + k, offset, spread=10.0), 0.1 * k)
     assert picture.std() > 40
     assert 20 <= exposure.counts['flat'] <= 22
+
+
+@following
+@pytest.mark.parametrize(
+    'broken',
+    [
+        np.random.default_rng(0).integers(0, 65536, (64, 80), np.uint16),
+        np.where(np.arange(80) < 10, np.float32(1e20), scene(0)).astype(np.float32),
+    ],
+    ids=['noise of all bits', 'huge floats'],
+)
+def test_a_broken_first_frame_is_forgotten(mode: str, broken: np.ndarray) -> None:
+    """A camera's first frame may span anything; all that follow look flat beside it."""
+    exposure = Exposure(mode=mode)
+    exposure(broken, 0.0)
+    for k in range(1, 25):
+        picture = exposure(scene(k, spread=60.0).astype(broken.dtype), 0.1 * k)
+    assert picture.std() > 40
+
+
+@following
+def test_a_still_picture_without_noise_is_shown(mode: str) -> None:
+    """Frames that repeat for longer than a shutter is shut get the window of their own."""
+    exposure = Exposure(mode=mode)
+    exposure(scene(0), 0.0)
+    still = scene(1, offset=9000)
+    for k in range(1, 25):
+        picture = exposure(still, 0.1 * k)
+    assert np.array_equal(picture, Exposure(mode=mode)(still, 0.0))
 
 
 @following

@@ -12,6 +12,27 @@ DEFAULT = 512 * 1024
 COLOR_640X512 = 640 * 512 * 3
 
 
+def own(
+    *,
+    size: str = '3000',
+    kind: str = 'SHM',
+    used: str = 'mine',
+    builtin: str = 'false',
+    default: str = 'true',
+    xmlns: str = '',
+) -> str:
+    """Write a profile with a transport of its own."""
+    return (
+        f'<dds xmlns="{xmlns}"><profiles><transport_descriptors><transport_descriptor>'
+        f'<transport_id>mine</transport_id><type>{kind}</type>'
+        f'<segment_size>{size}</segment_size></transport_descriptor></transport_descriptors>'
+        f'<participant profile_name="p" is_default_profile="{default}"><rtps><userTransports>'
+        f'<transport_id>{used}</transport_id></userTransports>'
+        f'<useBuiltinTransports>{builtin}</useBuiltinTransports>'
+        '</rtps></participant></profiles></dds>'
+    )
+
+
 def test_without_a_profile_it_is_less_than_a_picture(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv(profile_variable(), raising=False)
     assert segment_bytes() == DEFAULT < COLOR_640X512
@@ -27,11 +48,18 @@ def test_the_profile_that_ships_holds_many_pictures(monkeypatch: pytest.MonkeyPa
 @pytest.mark.parametrize(
     ('text', 'expected'),
     [
-        ('<dds><segment_size>1000</segment_size><segment_size>3000</segment_size></dds>', 3000),
-        ('<dds xmlns="x"><segment_size>2000</segment_size></dds>', 2000),
+        (own(), 3000),
+        (own(xmlns='x'), 3000),
+        (own(builtin='true'), DEFAULT),
+        (own(builtin=''), DEFAULT),
+        (own(default='false'), DEFAULT),
+        (own(used='other'), DEFAULT),
+        (own(size='much'), DEFAULT),
+        (own(size=''), DEFAULT),
+        (own(kind='UDPv4'), DEFAULT),
+        ('<dds><segment_size>3000000</segment_size></dds>', DEFAULT),
         ('<dds/>', DEFAULT),
         ('<dds>', DEFAULT),
-        ('<dds><segment_size>much</segment_size></dds>', DEFAULT),
     ],
 )
 def test_profiles_of_others(

@@ -30,6 +30,14 @@ def test_rate_falls_to_zero_when_events_stop() -> None:
     assert health.snapshot(30.0)['rates'] == {'input': 0.0}
 
 
+def test_rate_falls_soon_when_events_stop() -> None:
+    health = Health(window=10.0)
+    for k in range(31):
+        health.tick('input', k * 0.1)
+    assert health.snapshot(3.15)['rates']['input'] == pytest.approx(10.0)
+    assert health.snapshot(5.0)['rates']['input'] == pytest.approx(0.5)
+
+
 def test_one_event_has_no_rate() -> None:
     health = Health()
     health.tick('input', 1.0)

@@ -1,6 +1,7 @@
 """numpy <-> messages, without DDS."""
 
 from array import array
+import copy
 import sys
 import tracemalloc
 import zlib
@@ -22,6 +23,7 @@ from rclpy.serialization import serialize_message
 from sensor_msgs.msg import CameraInfo
 from sensor_msgs.msg import CompressedImage
 from sensor_msgs.msg import Image
+from sensor_msgs.msg import RegionOfInterest
 from std_msgs.msg import Header
 from vision_msgs.msg import Detection2DArray
 
@@ -313,23 +315,57 @@ def test_no_detections_are_an_empty_array(header):
     assert len(message.detections) == 0
 
 
-def test_camera_info_projects_the_same_point_to_the_scaled_pixel():
-    """X at (0.1, 0.2, 1) m: u = 600 * 0.1 + 320 = 380, v = 500 * 0.2 + 256 = 356 at 640x512."""
+def calibration(roi: tuple[int, int, int, int] = (0, 0, 0, 0), binning: int = 0) -> CameraInfo:
+    """Calibrate 640x512: X at (0.1, 0.2, 1) m falls on (370, 356), by P on (382, 356)."""
     info = CameraInfo(width=640, height=512, distortion_model='plumb_bob', d=[0.1, 0.0, 0.0, 0.0])
-    info.k = np.array([600.0, 0, 320, 0, 500, 256, 0, 0, 1])
-    info.p = np.array([600.0, 0, 320, 12, 0, 500, 256, 0, 0, 0, 1, 0])
-    info.roi.x_offset, info.roi.width = 64, 320
-    info.roi.y_offset, info.roi.height = 128, 256
-    scaled = scale_camera_info(info, 320, 128)
-    u, v, w = np.reshape(scaled.k, (3, 3)) @ (0.1, 0.2, 1.0)
-    assert (u, v, w) == pytest.approx((380 / 2, 356 / 4, 1))
-    u, v, w = np.reshape(scaled.p, (3, 4)) @ (0.1, 0.2, 1.0, 1.0)
-    assert (u, v, w) == pytest.approx((392 / 2, 356 / 4, 1))
-    assert (scaled.width, scaled.height) == (320, 128)
-    assert (scaled.roi.x_offset, scaled.roi.width) == (32, 160)
-    assert (scaled.roi.y_offset, scaled.roi.height) == (32, 64)
-    assert list(scaled.d) == list(info.d)
-    assert (info.width, info.k[0]) == (640, 600.0)  # the original is as it was
+    info.k = np.array([500.0, 0, 320, 0, 500, 256, 0, 0, 1])
+    info.p = np.array([500.0, 0, 320, 12, 0, 500, 256, 0, 0, 0, 1, 0])
+    info.roi.x_offset, info.roi.y_offset, info.roi.width, info.roi.height = roi
+    info.binning_x = info.binning_y = binning
+    return info
+
+
+WINDOW = (160, 128, 320, 256)
+
+
+@pytest.mark.parametrize(
+    ('info', 'width', 'height'),
+    [
+        (calibration(), 640, 512),
+        (calibration(binning=1), 640, 512),
+        (calibration(binning=2), 320, 256),
+        (calibration(WINDOW), 320, 256),
+        (calibration(WINDOW, binning=2), 160, 128),
+    ],
+)
+def test_camera_info_of_what_the_camera_sends_stays_as_it_is(info, width, height):
+    """K is that of the full sensor; region and binning stand beside it."""
+    fitted = scale_camera_info(info, width, height)
+    assert fitted == info
+    assert fitted is not info
+
+
+@pytest.mark.parametrize(
+    ('info', 'size', 'point', 'shift'),
+    [
+        (calibration(), (320, 128), (370 / 2, 356 / 4), 12 / 2),
+        (calibration(binning=2), (640, 512), (370, 356), 12),
+        (calibration(binning=2), (160, 128), (370 / 4, 356 / 4), 12 / 4),
+        (calibration(WINDOW), (160, 64), ((370 - 160) / 2, (356 - 128) / 4), 12 / 2),
+        (calibration(WINDOW, binning=2), (640, 512), ((370 - 160) * 2, (356 - 128) * 2), 12 * 2),
+    ],
+)
+def test_camera_info_projects_a_point_to_its_pixel_in_a_resized_image(info, size, point, shift):
+    before = copy.deepcopy(info)
+    fitted = scale_camera_info(info, *size)
+    u, v, w = np.reshape(fitted.k, (3, 3)) @ (0.1, 0.2, 1.0)
+    assert (u, v, w) == pytest.approx((*point, 1))
+    u, v, w = np.reshape(fitted.p, (3, 4)) @ (0.1, 0.2, 1.0, 1.0)
+    assert (u, v, w) == pytest.approx((point[0] + shift, point[1], 1))
+    assert (fitted.width, fitted.height) == size
+    assert (fitted.roi, fitted.binning_x, fitted.binning_y) == (RegionOfInterest(), 0, 0)
+    assert list(fitted.d) == list(info.d)
+    assert info == before
 
 
 def test_camera_info_without_a_size_only_gets_one():

@@ -2,8 +2,14 @@
 
 import hashlib
 from pathlib import Path
+import shutil
 
+import numpy as np
 import onnx
+from onnx import external_data_helper
+from onnx import helper
+from onnx import numpy_helper
+from onnx import TensorProto
 import pytest
 from tiny_models import save_generator
 
@@ -18,6 +24,61 @@ def test_metadata_and_digest_are_those_of_the_file(tmp_path: Path) -> None:
     assert file.metadata == props
     assert set(props) == {'morngan'}
     assert file.sha256 == hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def save_with_weights_outside(folder: Path, level: int, location: str = 'm.data') -> Path:
+    """Save a generator whose pictures all have one grey level; all tensors are in `location`."""
+    folder.mkdir()
+    grey = (level, level, level)
+    path = save_generator(folder / 'm.onnx', {0: grey, 255: grey})
+    model = onnx.load(path)
+    onnx.save(model, path, save_as_external_data=True, location=location, size_threshold=0)
+    return path
+
+
+def test_digest_covers_weights_outside_of_the_file(tmp_path: Path) -> None:
+    old = save_with_weights_outside(tmp_path / 'old', 10)
+    new = save_with_weights_outside(tmp_path / 'new', 20)
+    assert old.read_bytes() == new.read_bytes()
+    assert read_model_file(old).sha256 != read_model_file(new).sha256
+    shutil.copy(old.with_name('m.data'), new.with_name('m.data'))
+    assert read_model_file(old).sha256 == read_model_file(new).sha256
+
+
+def test_digest_covers_constants_in_branches(tmp_path: Path) -> None:
+    """A tensor outside may also be the attribute of a node, in a graph within the graph."""
+    digests = set()
+    for level in (1, 2):
+        folder = tmp_path / str(level)
+        folder.mkdir()
+        value = numpy_helper.from_array(np.full(3, level, np.float32), 'value')
+        external_data_helper.set_external_data(value, 'c.data', offset=0, length=12)
+        (folder / 'c.data').write_bytes(value.raw_data)
+        value.ClearField('raw_data')
+        out = helper.make_tensor_value_info('y', TensorProto.FLOAT, [3])
+        node = helper.make_node('Constant', [], ['y'], value=value)
+        branch = helper.make_graph([node], 'branch', [], [out])
+        choice = helper.make_node('If', ['x'], ['y'], then_branch=branch, else_branch=branch)
+        asked = helper.make_tensor_value_info('x', TensorProto.BOOL, [])
+        model = helper.make_model(helper.make_graph([choice], 'graph', [asked], [out]))
+        (folder / 'm.onnx').write_bytes(model.SerializeToString())
+        digests.add(read_model_file(folder / 'm.onnx').sha256)
+    assert len(digests) == 2
+
+
+def test_missing_weights_are_named(tmp_path: Path) -> None:
+    path = save_with_weights_outside(tmp_path / 'old', 10)
+    path.with_name('m.data').unlink()
+    with pytest.raises(ModelError, match=r'm\.onnx: its weights m\.data cannot be read \(No such'):
+        read_model_file(path)
+
+
+@pytest.mark.parametrize('where', ['../../secret', '/etc/passw'])
+def test_weights_in_other_folders_are_refused(tmp_path: Path, where: str) -> None:
+    path = save_with_weights_outside(tmp_path / 'old', 10, 'weights.data')
+    path.write_bytes(path.read_bytes().replace(b'weights.data', f'{where:/<12}'.encode()))
+    with pytest.raises(ModelError, match='only files in its own folder are read'):
+        read_model_file(path)
 
 
 def test_missing_file_is_named(tmp_path: Path) -> None:

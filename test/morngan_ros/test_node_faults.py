@@ -27,6 +27,7 @@ from ros_fixtures import header
 from ros_fixtures import NodeProcess
 from ros_fixtures import Probe
 from ros_fixtures import probe
+from ros_fixtures import RELIABLE
 from ros_fixtures import thermal
 from ros_fixtures import wait_until
 from sensor_msgs.msg import CompressedImage
@@ -213,7 +214,8 @@ def test_empty_stamps_are_told(running):
     message = mono8(1)
     message.header.stamp.sec = message.header.stamp.nanosec = 0
     opened.publish('image_raw', message)
-    wait_for_status(opened, 'input', DiagnosticStatus.WARN, 'without stamps')
+    said = wait_for_status(opened, 'input', DiagnosticStatus.WARN, 'without stamps')
+    assert 'transit p50 (ms)' not in values(said, 'colorize')  # not the years since 1970
 
 
 @pytest.mark.parametrize('running', [{}], indirect=True)
@@ -229,7 +231,8 @@ def test_a_frozen_camera_is_told(running):
 @pytest.mark.parametrize('running', [{}], indirect=True)
 def test_parameters_change_live(running):
     _, opened = running
-    assert opened.set_parameters(max_pixels=4096).successful  # a frame has 3072
+    small = {'max_pixels': 4096, 'warm_up_size': [64, 48]}  # a frame has 3072
+    assert opened.set_parameters(**small).successful
     opened.publish('image_raw', to_image(thermal(80, 80), header(1), 'mono8'))
     opened.publish('image_raw', mono8(2))
     opened.wait_for_stamp('image_color', header(2))
@@ -263,6 +266,13 @@ def test_qos_that_does_not_fit_is_told_with_the_cure(running):
     process.wait_for_log('set input_reliability to best_effort')
     wait_for_status(opened, 'input', DiagnosticStatus.WARN, 'set input_reliability')
     opened.node.destroy_publisher(publisher)
+    known = len(opened.messages('/diagnostics'))
+
+    def forgotten() -> bool:
+        later = opened.messages('/diagnostics')[known:]
+        return any(status(m, 'input').message == 'no frame has come yet' for m in later)
+
+    wait_until(forgotten, 'the end of the warning')
 
 
 def test_a_subscriber_that_asks_for_too_much_is_told(tmp_path, model):
@@ -271,6 +281,22 @@ def test_a_subscriber_that_asks_for_too_much_is_told(tmp_path, model):
         process.wait_for_log(CONFIGURED)
         opened.listen(Image, 'image_color')
         process.wait_for_log('set output_reliability to reliable')
+        opened.listen(DiagnosticArray, '/diagnostics')
+        wait_for_status(
+            opened, 'output', DiagnosticStatus.WARN, 'set output_reliability to reliable'
+        )
+
+
+def test_overrides_of_one_topic_leave_the_others_alone(tmp_path, model):
+    parameters = {'qos_overrides./one/image_color.publisher.reliability': 'best_effort'}
+    with colorizer(tmp_path, '/one', model=model, **parameters) as process, probe('/one') as opened:
+        process.wait_for_log(CONFIGURED)
+        opened.listen(Image, 'image_color', BEST_EFFORT)
+        opened.listen(Image, 'image_overlay', BEST_EFFORT)
+        (color,) = opened.node.get_publishers_info_by_topic('image_color')
+        (drawn,) = opened.node.get_publishers_info_by_topic('image_overlay')
+        assert color.qos_profile.reliability == BEST_EFFORT.reliability
+        assert drawn.qos_profile.reliability == RELIABLE.reliability
 
 
 def test_a_device_that_fails_is_replaced(tmp_path, model, failing):

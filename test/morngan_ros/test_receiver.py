@@ -64,13 +64,14 @@ def test_nobody_turns_in_circles():
 
 def test_a_publisher_that_offers_too_little_is_told():
     with probe('/mismatch') as here, probe('/mismatch') as there:
-        watch = QosWatch(here.node.get_logger())
+        watch = QosWatch(here.node)
         events = watch.subscription('words')
         if events is None:
             pytest.skip('this middleware tells of no mismatch')
         with receiver(here.node, print, events):
             there.node.create_publisher(String, 'words', BEST_EFFORT)
-            wait_until(lambda: 'RELIABILITY' in watch.problem, 'the mismatch')
+            wait_until(lambda: 'RELIABILITY' in watch.inputs().get('words', ''), 'the mismatch')
+            assert watch.outputs() == {}
 
 
 def test_the_end_is_quick():

@@ -30,6 +30,7 @@ def test_frames_add_up(tmp_path, encoding):
     assert (report['foreign_stamps'], report['repeated'], report['out_of_order']) == (0, 0, 0)
     assert (node['bad'], node['failed'], node['exit_code']) == (0, 0, 0)
     assert report['model'] == 'tiny'
+    assert {'transit', 'total', 'generator'} <= node['stages_ms'].keys()
 
 
 def test_summary_of_frames_that_went_wrong():

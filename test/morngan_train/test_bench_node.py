@@ -8,7 +8,9 @@ pytest.importorskip('sensor_msgs', reason='needs ROS 2')
 
 from morngan_ros.generator import Generator
 from morngan_train.bench_node import ENCODINGS
+from morngan_train.bench_node import figures
 from morngan_train.bench_node import trivial_model
+from morngan_train.bench_node import verdict
 from morngan_train.bench_node import ways
 
 
@@ -27,3 +29,28 @@ def test_both_ways_give_the_same_picture(encoding):
     rgb = np.asarray(own.data).reshape(512, 640, 3)
     np.testing.assert_array_equal(bgr, rgb[..., ::-1])
     assert (bridged.encoding, own.encoding) == ('bgr8', 'rgb8')
+
+
+def report(**stages: float) -> dict:
+    """A report of the load test, as far as the benchmark reads it."""
+    return {
+        'node': {'stages_ms': stages, 'cores': 0.1},
+        'latency_ms': {'all': {'p50': 9.0}},
+        'frames_per_second': 30.0,
+        'sent': 90,
+        'arrived': 90,
+    }
+
+
+def test_goals_stand_beside_what_they_are_about():
+    row = figures(report(transit=2.25, total=1.5, generator=1.0))
+    assert (row['publish_ms'], row['node_ms'], row['arrival_ms']) == (3.75, 1.5, 9.0)
+    assert (row['cores'], row['cores_without_model']) == (0.1, 0.07)
+    assert verdict(row, 'publish_ms') == verdict(row, 'cores_without_model') == 'kept'
+    late = figures(report(transit=2.25, total=2.0, generator=0.5))
+    assert verdict(late, 'publish_ms') == verdict(late, 'cores_without_model') == 'broken'
+
+
+def test_what_the_clocks_do_not_tell_is_not_measured():
+    row = figures(report(total=1.5))
+    assert verdict(row, 'publish_ms') == verdict(row, 'cores_without_model') == 'not measured'

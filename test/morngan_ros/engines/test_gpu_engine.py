@@ -1,8 +1,10 @@
 """The engine for GPUs, with the processor in the place of the GPU: all but the GPU itself."""
 
+from collections.abc import Sequence
 import json
 import logging
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -10,16 +12,20 @@ from onnx import helper
 from onnx import TensorProto
 import pytest
 from tiny_models import expected_color
+from tiny_models import save_detector
 from tiny_models import save_foreign_generator
 from tiny_models import save_generator
 
+from morngan_ros.detector import Detector
 from morngan_ros.engine import load_engine
 from morngan_ros.engines import gpu_engine
 from morngan_ros.engines import gpu_facts
 from morngan_ros.engines import onnxruntime_engine
+from morngan_ros.engines.bound_session import BoundSession
 from morngan_ros.engines.engine_cache import Gate
 from morngan_ros.engines.engine_cache import write_gate
 from morngan_ros.engines.engine_interface import Engine
+from morngan_ros.engines.engine_interface import Shapes
 from morngan_ros.errors import DeviceError
 from morngan_ros.errors import FrameError
 from morngan_ros.errors import ModelError
@@ -169,6 +175,41 @@ def test_gpu_that_fails_at_the_first_run_gives_way(tmp_path: Path) -> None:
     path = save_foreign_generator(tmp_path / 'four.onnx')
     with pytest.raises(ProviderError, match=r'provider cuda: cannot run .*four\.onnx: .'):
         load_engine(path, 'cuda', size=(6, 6))  # 4 does not divide 6
+
+
+@pytest.mark.parametrize('provider', ['auto', 'cuda'])
+def test_detector_of_any_size_gives_way_when_it_is_loaded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, provider: str
+) -> None:
+    """A GPU whose kernels do not fit must not wait for the first picture to say so."""
+    tried: list[Shapes] = []
+
+    class Unfit(BoundSession):
+        def __init__(self, *arguments: Any) -> None:
+            super().__init__(*arguments)
+            tried.append(arguments[3])
+
+        def __call__(self, arrays: Sequence[np.ndarray]) -> list[np.ndarray]:
+            raise RuntimeError('no kernel image is available')
+
+    monkeypatch.setattr(gpu_engine, 'BoundSession', Unfit)
+    prediction = np.zeros((1, 5, 40), np.float32)
+    path = save_detector(tmp_path / 'a.onnx', prediction, names={0: 'car'}, size=96, dynamic=True)
+    detector = Detector.load(path, provider, allow_fallback=True)
+    assert detector.provider in ('openvino', 'cpu')
+    assert set(tried) == {((1, 3, 96, 96),)}
+    if provider == 'cuda':
+        assert 'no kernel image is available' in detector.engine.fallback_reason
+
+
+def test_retrained_weights_outside_of_the_file_have_an_engine_of_their_own(tmp_path: Path) -> None:
+    path = save_generator(tmp_path / 'a.onnx')
+    onnx.save(onnx.load(path), path, save_as_external_data=True, location='d', size_threshold=0)
+    old = load_engine(path, 'tensorrt', size=(6, 8))
+    weights = bytearray((tmp_path / 'd').read_bytes())
+    weights[-1] ^= 1
+    (tmp_path / 'd').write_bytes(weights)
+    assert load_engine(path, 'tensorrt', size=(6, 8)).cache_folder != old.cache_folder
 
 
 def test_failure_while_building_is_one_of_the_provider(

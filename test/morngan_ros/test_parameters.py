@@ -1,0 +1,119 @@
+"""Which values the parameters take, alone and together."""
+
+from dataclasses import replace
+import math
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tiny_models import save_generator
+
+pytest.importorskip('rclpy', reason='needs ROS 2')
+
+import rclpy
+from rclpy.context import Context
+from rclpy.node import Node
+from rclpy.parameter import Parameter
+
+from morngan_ros.engine import load_engine
+from morngan_ros.engine import PRECISIONS
+from morngan_ros.engine import PROVIDERS
+from morngan_ros.engines.engine_interface import PRECISIONS_OF
+from morngan_ros.errors import ProviderError
+from morngan_ros.intake import MIN_SIDE
+from morngan_ros.parameters import Settings
+
+SENSELESS = [
+    ({'precision': 'fp17'}, "precision is 'fp17', but must be one of auto, fp32, bf16, fp16"),
+    ({'warm_up_size': [640000, 512000]}, r'327680000000 pixels, more than max_pixels \(4194304\)'),
+    ({'warm_up_size': [8, 8]}, 'each at least 16'),
+    ({'warm_up_size': [640, -512]}, 'each at least 16'),
+    ({'warm_up_size': [640]}, r'must be \[width, height\]'),
+    ({'max_pixels': 327679}, r'\[640, 512\] has 327680 pixels, more than max_pixels \(327679\)'),
+    ({'model_input_range': [1.0, -1.0]}, r'model_input_range is \[1.0, -1.0\], but must be two'),
+    ({'model_input_range': [0.0, 0.0]}, 'the lower one first'),
+    ({'model_input_range': [0.0]}, 'two finite numbers'),
+    ({'model_output_range': [math.nan, 1.0]}, 'model_output_range is .* finite'),
+    ({'model_output_range': [0.0, math.inf]}, 'model_output_range is .* finite'),
+    ({'exposure_range_low': -math.inf}, 'must be finite'),
+    (
+        {'provider': 'cpu', 'precision': 'fp16', 'allow_fallback': False},
+        'precision is fp16, but provider cpu only has auto, fp32; .* allow_fallback',
+    ),
+]
+
+SENSIBLE = [
+    {'warm_up_size': [MIN_SIDE, MIN_SIDE], 'max_pixels': 4096},
+    {'max_pixels': 327680},
+    {'model_input_range': [0.0, 1.0]},
+    {'provider': 'openvino', 'precision': 'bf16', 'allow_fallback': False},
+    {'provider': 'auto', 'precision': 'fp16', 'allow_fallback': False},
+    {'provider': 'cpu', 'precision': 'fp16'},  # the precision gives way
+]
+
+
+def given(values: dict[str, Any]) -> list[Parameter]:
+    return [Parameter(name, value=value) for name, value in values.items()]
+
+
+@pytest.fixture(scope='module')
+def context():
+    opened = Context()
+    rclpy.init(context=opened)
+    yield opened
+    rclpy.shutdown(context=opened)
+
+
+@pytest.fixture
+def start(context):
+    """Start nodes with parameters; they end with the test."""
+    nodes = []
+
+    def start(values: dict[str, Any]) -> Node:
+        overrides = given(values)
+        nodes.append(Node('settings', context=context, parameter_overrides=overrides))
+        return nodes[-1]
+
+    yield start
+    for node in nodes:
+        node.destroy_node()
+
+
+@pytest.mark.parametrize(('values', 'reason'), SENSELESS)
+def test_nonsense_is_refused_live_and_at_the_start(start, values, reason):
+    settings = Settings()
+    with pytest.raises(ValueError, match=reason):
+        settings.changed(given(values))
+    with pytest.raises(ValueError, match=reason):
+        Settings.declare(start(values))
+
+
+@pytest.mark.parametrize('values', SENSIBLE)
+def test_sense_is_taken_live_and_at_the_start(start, values):
+    settings = Settings().changed(given(values))
+    assert settings == Settings.declare(start(values))
+    assert settings != Settings()
+
+
+def test_descriptors_tell_the_limits(start):
+    node = start({})
+    Settings.declare(node)
+
+    def constraints(name: str) -> str:
+        return node.describe_parameter(name).additional_constraints
+
+    assert constraints('precision').startswith('One of auto, fp32, bf16, fp16. Without allow_fall')
+    assert constraints('warm_up_size') == 'Each at least 16, their product at most max_pixels.'
+    assert constraints('model_input_range') == 'Two finite numbers, the lower one first.'
+    assert constraints('overlay') == ''
+
+
+@pytest.mark.parametrize('provider', PROVIDERS[1:])
+def test_what_is_refused_together_could_not_be_loaded(tmp_path: Path, provider: str):
+    path = save_generator(tmp_path / 'a.onnx')
+    named = replace(Settings(), provider=provider, allow_fallback=False)
+    for precision in set(PRECISIONS) - set(PRECISIONS_OF[provider]):
+        with pytest.raises(ValueError, match='precision is'):
+            replace(named, precision=precision).checked()
+        with pytest.raises(ProviderError):
+            load_engine(path, provider, precision=precision)
