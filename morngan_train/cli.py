@@ -6,7 +6,6 @@ import json
 from pathlib import Path
 import sys
 
-from lightning_fabric import Fabric
 from rich.console import Console
 from rich.table import Table
 
@@ -21,6 +20,8 @@ from morngan_train.experiments.errors import ExperimentError
 from morngan_train.export import export
 from morngan_train.export import ExportError
 from morngan_train.export import load_trained
+from morngan_train.fabric import FabricError
+from morngan_train.fabric import open_fabric
 from morngan_train.labels import command as masks_command
 from morngan_train.labels.teachers import TeacherError
 from morngan_train.metrics import command as evaluate_command
@@ -30,7 +31,6 @@ from morngan_train.phases import table
 from morngan_train.phases import total_epochs
 from morngan_train.precision import AUTO
 from morngan_train.precision import CHOICES
-from morngan_train.precision import choose_precision
 from morngan_train.prepare import command as prepare_command
 from morngan_train.recipe import load_recipe
 from morngan_train.recipe import Recipe
@@ -48,6 +48,7 @@ EXPECTED = (
     CropError,
     TeacherError,
     CheckpointError,
+    FabricError,
     NonFiniteLossError,
     ExportError,
     EvaluationError,
@@ -152,12 +153,7 @@ def _fit(args: argparse.Namespace) -> int:
     if args.data is None:
         raise DataError('--data FOLDER is missing; see docs/data.md for what it holds')
     out = args.out or Path('runs') / recipe.name
-    fabric = Fabric(
-        accelerator=args.accelerator,
-        devices=args.devices,
-        strategy='ddp' if args.devices > 1 else 'auto',
-        precision=choose_precision(args.precision, args.accelerator),
-    )
+    fabric = open_fabric(args.accelerator, args.precision, args.devices)
     fabric.launch()
     trainer = Trainer(recipe, args.data, out, fabric, workers=args.workers, compile=args.compile)
     _resume(trainer, args.resume)

@@ -11,6 +11,7 @@ from lightning_fabric import Fabric
 from rich.console import Console
 
 from morngan_train.experiments.errors import BusyError
+from morngan_train.experiments.errors import ExperimentError
 from morngan_train.experiments.errors import StoppedError
 from morngan_train.experiments.folder import begin
 from morngan_train.experiments.folder import locked
@@ -52,8 +53,14 @@ class Judges:
         """Open both, so that a wrong file does not come out after a night of training.
 
         Raises:
+            ExperimentError: It is a folder of predictions.
             MornganError: A file cannot be used.
         """
+        for path in (self.detector, self.parser):
+            if path and path.is_dir():
+                raise ExperimentError(
+                    f'{path} is a folder, but rows have other pictures; give ONNX'
+                )
         if self.detector:
             open_looker(self.detector, PROVIDER, OBJECTS)
         if self.parser:

@@ -16,6 +16,7 @@ from morngan_train.data.reading import read_rgb
 from morngan_train.metrics.baselines import HistogramColors
 from morngan_train.metrics.baselines import MeanPicture
 from morngan_train.metrics.places import place
+from morngan_train.metrics.places import place_files
 from morngan_train.metrics.places import read_places
 
 RAW, HISTOGRAM, MEAN, VISIBLE = BASELINES = 'raw', 'histogram', 'mean', 'visible'
@@ -101,7 +102,10 @@ def _open_baseline(name: str, data: Path, frames: list[Path]) -> Colorizer:
         return Colorizer(about, colorize=repeat)
     if name == VISIBLE:
         visible = _open_folder(about, data / 'testB_visible', frames)
-        return replace(visible, places=read_places(data, frames, visible.made_from))
+        places = read_places(data, frames, visible.made_from)
+        return replace(
+            visible, places=places, made_from=[*visible.made_from, *place_files(data, frames)]
+        )
     day = list_images(data / 'trainA')
     guess = HistogramColors.of(day) if name == HISTOGRAM else MeanPicture(day)
     return Colorizer(about, colorize=guess, made_from=day)

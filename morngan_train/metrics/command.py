@@ -32,18 +32,22 @@ from morngan_train.metrics.frames import RESIZED
 from morngan_train.metrics.journal import digest
 from morngan_train.metrics.journal import Journal
 from morngan_train.metrics.looking import CONFIDENCE
+from morngan_train.metrics.looking import Looker
 from morngan_train.metrics.looking import NMS
 from morngan_train.metrics.looking import open_looker
 from morngan_train.metrics.parser import SceneParser
 from morngan_train.metrics.pictures import flicker
 from morngan_train.metrics.pictures import psnr
 from morngan_train.metrics.pictures import ssim
+from morngan_train.metrics.predictions import FoundBoxes
+from morngan_train.metrics.predictions import SeenScenes
 from morngan_train.metrics.scorers import Edges
 from morngan_train.metrics.scorers import Objects
 from morngan_train.metrics.scorers import processes
 from morngan_train.metrics.scorers import Scenes
 from morngan_train.metrics.scorers import Scorer
 from morngan_train.metrics.scorers import Scores
+from morngan_train.metrics.segmentation import MEANS
 from morngan_train.metrics.test_set import OBJECTS
 from morngan_train.metrics.test_set import open_test_set
 from morngan_train.metrics.test_set import TestSet
@@ -85,8 +89,16 @@ def add_parser(commands: 'argparse._SubParsersAction[argparse.ArgumentParser]') 
         metavar='NAME,NAME',
         help=f'which, of {", ".join(METRICS)} (default: all that can be had)',
     )
-    parser.add_argument('--detector', type=Path, help='ONNX file of a YOLO export, for ap')
-    parser.add_argument('--parser', type=Path, help='ONNX file of a Cityscapes network, for miou')
+    parser.add_argument(
+        '--detector',
+        type=Path,
+        help='for ap: ONNX file of a YOLO export, or folder of what was found, STEM.txt',
+    )
+    parser.add_argument(
+        '--parser',
+        type=Path,
+        help='for miou: ONNX file of a Cityscapes network, or folder of what was seen, STEM.png',
+    )
     parser.add_argument(
         '--json', type=Path, help='file to write the scores to; stopped, the same command goes on'
     )
@@ -128,6 +140,16 @@ def run(args: argparse.Namespace) -> int:
         DataError: Files are missing, damaged or of the wrong size.
         MornganError: A model cannot be used.
     """
+    try:
+        _evaluate(args)
+    except KeyboardInterrupt:
+        way = 'the same command goes on' if args.json else 'with --json it could be gone on with'
+        print(f'stopped; {way}', file=sys.stderr)
+        return 130
+    return 0
+
+
+def _evaluate(args: argparse.Namespace) -> None:
     test_set = open_test_set(args.data)
     ranges = (*args.input_range,), (*args.output_range,)
     colorizer = open_colorizer(args.source, args.data, test_set.frames, args.provider, ranges)
@@ -141,24 +163,21 @@ def run(args: argparse.Namespace) -> int:
         'frames': len(test_set.frames),
     }
     _make_folders(args, test_set)
-    try:
-        scores = _score(args, test_set, colorizer, wanted, about)
-    except KeyboardInterrupt:
-        way = 'the same command goes on' if args.json else 'with --json it could be gone on with'
-        print(f'stopped; {way}', file=sys.stderr)
-        return 130
+    scores = _score(args, test_set, colorizer, wanted, about)
     if not args.metrics:
         about['left_out'] = left_out
     _report(args.json, about, scores)
-    return 0
 
 
 def _make_folders(args: argparse.Namespace, test_set: TestSet) -> None:
     """Make the folders that are written to; an error now saves an hour of scoring."""
-    if args.pictures and args.pictures.resolve() in {
-        path.resolve().parent for path in test_set.frames
-    } | {Path(args.source).resolve()}:
+    read = [*test_set.frames, *(test_set.masks or ())]
+    folders = [path.parent for path in read] + [Path(args.source)]
+    folders += [folder for folder in (args.detector, args.parser) if folder]
+    if args.pictures and args.pictures.resolve() in {folder.resolve() for folder in folders}:
         raise EvaluationError(f'--pictures {args.pictures} would overwrite what is read')
+    if args.json and args.json.is_dir():
+        raise EvaluationError(f'--json {args.json} is a folder; name a file in it')
     for folder in (args.pictures, args.json and args.json.parent):
         if folder:
             try:
@@ -181,9 +200,9 @@ def _lacking(args: argparse.Namespace, test_set: TestSet, colorizer: Colorizer) 
     day = [name for name in ('trainA', 'trainA_thermal') if not (args.data / name).is_dir()]
     lacks = {
         'ap': f'{args.data} has no testB_boxes' * (test_set.boxes is None)
-        or 'needs --detector FILE' * (args.detector is None),
+        or 'needs --detector FILE or FOLDER' * (args.detector is None),
         'miou': f'{args.data} has no testB_masks' * (test_set.masks is None)
-        or 'needs --parser FILE' * (args.parser is None),
+        or 'needs --parser FILE or FOLDER' * (args.parser is None),
         'aligned': folder or (f'{args.data} has no {" and no ".join(day)}' if day else ''),
         'flicker': folder,
         'speed': folder,
@@ -228,16 +247,33 @@ def _open_scorers(
 ) -> list[Scorer]:
     scorers: list[Scorer] = [Edges(pool)] if 'apce' in wanted else []
     if 'ap' in wanted:
-        looker = open_looker(args.detector, args.provider, OBJECTS)
-        about['detector'] = args.detector.name
-        about['detector_sha256'] = looker.engine.sha256
-        about['detector_settings'] = {'confidence': CONFIDENCE, 'nms_iou': NMS}
-        scorers.append(Objects(test_set, looker))
+        finder = _open_finder(args, test_set)
+        about |= _tool('detector', args.detector, finder.sha256)
+        if isinstance(finder, Looker):
+            about['detector_settings'] = {'confidence': CONFIDENCE, 'nms_iou': NMS}
+        scorers.append(Objects(test_set, finder))
     if 'miou' in wanted:
-        parser = SceneParser(args.parser, args.provider)
-        about['parser'], about['parser_sha256'] = args.parser.name, parser.sha256
+        parser = _open_parser(args, test_set)
+        about |= _tool('parser', args.parser, parser.sha256)
         scorers.append(Scenes(test_set, parser))
     return scorers
+
+
+def _open_finder(args: argparse.Namespace, test_set: TestSet) -> Looker | FoundBoxes:
+    if args.detector.is_dir():
+        return FoundBoxes(args.detector, test_set.frames)
+    return open_looker(args.detector, args.provider, OBJECTS)
+
+
+def _open_parser(args: argparse.Namespace, test_set: TestSet) -> SceneParser | SeenScenes:
+    if args.parser.is_dir():
+        return SeenScenes(args.parser, test_set.frames)
+    return SceneParser(args.parser, args.provider)
+
+
+def _tool(kind: str, path: Path, sha256: str) -> dict[str, str]:
+    """Tell what judged; a folder such as `.` has its name too."""
+    return {kind: path.absolute().name, f'{kind}_sha256': sha256}
 
 
 def _open_journal(
@@ -277,6 +313,8 @@ def _sum_up(
             per_frame[path.stem] |= scorer.of_frame(i, judgements[i])
         if isinstance(scorer, Edges):
             about['apce_curve'] = scorer.curve(judgements)
+        if isinstance(scorer, Scenes):
+            about['miou_classes'] = scorer.classes(judgements)
     about['per_frame'] = per_frame
     return scores
 
@@ -341,6 +379,9 @@ def _report(path: Path | None, about: dict[str, Any], scores: Scores) -> None:
     say = partial(console.print, markup=False, highlight=False, soft_wrap=True)
     if about.get('resized'):
         say(f'note: {about["resized"]} pictures were resized to their frames, which blurs edges')
+    if counts := about.get('miou_classes'):
+        each = ', '.join(f'{name} {n} of {len(MEANS[name])}' for name, n in counts.items())
+        say(f'note: means are over the classes that testB_masks has: {each}')
     for name, reason in about.get('left_out', {}).items():
         say(f'note: without {name}: {reason}')
     if path is not None:

@@ -27,6 +27,9 @@ MARGIN = 2.0
 _STEPS = 2**22
 """Weights of resizing are multiples of 1 / this, as Pillow's are: the same pixels come out."""
 
+TILED, WHOLE = WAYS = 'tiled', 'whole'
+"""Of looking at a picture: with 2x2 overlapping tiles too, or not."""
+
 Found = dict[str, tuple[np.ndarray, np.ndarray]]
 """Boxes x1, y1, x2, y2 in pixels, float [N, 4], and scores, float [N], by class name."""
 
@@ -37,6 +40,17 @@ class Looker(Detector):
     There is no limit of detections, boxes that a tile cuts are dropped before they can suppress
     others, and pictures are smoothed when they are shrunk.
     """
+
+    ways: Sequence[str] = WAYS
+
+    @property
+    def sha256(self) -> str:
+        """Digest of the model file."""
+        return self.engine.sha256
+
+    def find(self, index: int, rgb: np.ndarray, way: str) -> Found:
+        """Look at a picture, whichever frame it is of, see `scorers.Finder`."""
+        return self.look(rgb, tiles=way == TILED)
 
     def look(self, rgb: np.ndarray, *, tiles: bool) -> Found:
         """Find the objects of all classes that are wanted, however many.

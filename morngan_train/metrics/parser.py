@@ -8,6 +8,7 @@ import numpy as np
 from morngan_ros.engine import load_engine
 from morngan_ros.errors import ModelError
 from morngan_train.labels.classes import CLASSES
+from morngan_train.metrics.segmentation import check_trainids
 
 MEAN = np.array([0.485, 0.456, 0.406], np.float32)
 DEVIATION = np.array([0.229, 0.224, 0.225], np.float32)
@@ -39,6 +40,10 @@ class SceneParser:
         self.path = path
         self.sha256 = self.engine.sha256
 
+    def parse(self, index: int, rgb: np.ndarray) -> np.ndarray:
+        """Segment a picture, whichever frame it is of, see `scorers.Parser`."""
+        return self(rgb)
+
     def __call__(self, rgb: np.ndarray) -> np.ndarray:
         """Return trainIds, uint8 [H, W], of a picture, uint8 [H, W, 3].
 
@@ -56,12 +61,20 @@ class SceneParser:
         if output.dtype.kind == 'f' and output.ndim == 4 and output.shape[:2] == (1, CLASSES):
             return trainids(output[0].astype(np.float32), (height, width))
         if output.dtype.kind in 'iu' and output.shape[:-2] in ((1,), (1, 1)):
-            labels = output.reshape(output.shape[-2:]).astype(np.uint8)
+            labels = self._checked(output.reshape(output.shape[-2:]))
             return cv2.resize(labels, (width, height), interpolation=cv2.INTER_NEAREST)
         raise ModelError(
             f'{self.path}: gave {output.dtype} {list(output.shape)}; expected scores of '
             f'{CLASSES} classes [1, {CLASSES}, h, w] or trainIds [1, h, w]'
         )
+
+    def _checked(self, labels: np.ndarray) -> np.ndarray:
+        """Return trainIds as uint8; 256 would become road if nobody looked before."""
+        try:
+            check_trainids(labels)
+        except ValueError as error:
+            raise ModelError(f'{self.path}: gave labels of which {error}') from error
+        return labels.astype(np.uint8)
 
 
 def normalize(rgb: np.ndarray) -> np.ndarray:

@@ -35,9 +35,10 @@ def read_places(
     Raises:
         DataError: Maps or crops are missing or damaged.
     """
-    path = data / PLACES
-    if not path.is_file():
+    files = place_files(data, frames)
+    if not files:
         return None
+    path, *crops = files
     try:
         maps = {
             stem: np.array(map_, np.float64) for stem, map_ in json.loads(path.read_text()).items()
@@ -47,11 +48,22 @@ def read_places(
     wrong = [f.stem for f in frames if maps.get(f.stem, np.zeros(0)).shape != (2, 3)]
     if wrong:
         raise DataError(f'{path} has no 2x3 map for {len(wrong)} frames, first {wrong[0]}')
-    crops = find_companions(data / CROPS, list(frames), 'their sizes are needed')
     return [
         maps[frame.stem] @ _scale(read_rgb(picture), read_thermal(crop))
         for frame, picture, crop in zip(frames, visible, crops, strict=True)
     ]
+
+
+def place_files(data: Path, frames: Sequence[Path]) -> list[Path]:
+    """List what `read_places` reads, the JSON first, besides the pictures; nothing without JSON.
+
+    Raises:
+        DataError: Crops are missing.
+    """
+    path = data / PLACES
+    if not path.is_file():
+        return []
+    return [path, *find_companions(data / CROPS, list(frames), 'their sizes are needed')]
 
 
 def _scale(picture: np.ndarray, crop: np.ndarray) -> np.ndarray:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from collections.abc import Mapping
+from collections.abc import Sequence
 from concurrent.futures import Future
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
@@ -18,15 +19,13 @@ from morngan_train.metrics.apce import average_curve
 from morngan_train.metrics.apce import kept_edges
 from morngan_train.metrics.detection import average_precision
 from morngan_train.metrics.detection import Boxes
-from morngan_train.metrics.looking import Looker
-from morngan_train.metrics.parser import SceneParser
+from morngan_train.metrics.looking import Found
 from morngan_train.metrics.segmentation import confusion
 from morngan_train.metrics.segmentation import FLIR_CLASSES
 from morngan_train.metrics.segmentation import iou
-from morngan_train.metrics.segmentation import KAIST_CLASSES
 from morngan_train.metrics.segmentation import mean
 from morngan_train.metrics.segmentation import mean_iou
-from morngan_train.metrics.segmentation import SMALL_CLASSES
+from morngan_train.metrics.segmentation import MEANS
 from morngan_train.metrics.test_set import OBJECTS
 from morngan_train.metrics.test_set import read_boxes
 from morngan_train.metrics.test_set import read_mask
@@ -36,9 +35,6 @@ Scores = dict[str, float]
 
 Judgements = Mapping[int, Any]
 """Of one scorer, by the number of the frame; values as JSON gives them back."""
-
-WAYS = ('tiled', 'whole')
-"""Of looking for objects, see `Looker.look`."""
 
 
 class Scorer(Protocol):
@@ -106,14 +102,29 @@ def _kept_edges(thermal: np.ndarray, color: np.ndarray) -> list[float]:
     return [float(share) for share in kept_edges(thermal, color)]
 
 
+class Finder(Protocol):
+    """Tells what is in pictures: a detector, or what one found elsewhere."""
+
+    @property
+    def classes(self) -> Sequence[str]:
+        """Those of `OBJECTS` that it knows."""
+
+    @property
+    def ways(self) -> Sequence[str]:
+        """Of `looking.WAYS` those that it has; frames are compared by the first."""
+
+    def find(self, index: int, rgb: np.ndarray, way: str) -> Found:
+        """Tell what is in the picture, uint8 [H, W, 3], of frame number `index`."""
+
+
 class Objects:
-    """AP at IoU 0.5 of what a detector finds, in whole pictures and with tiles."""
+    """AP at IoU 0.5 of what is found, in whole pictures and with tiles if the finder has them."""
 
     name = 'ap'
 
-    def __init__(self, test_set: TestSet, looker: Looker) -> None:
+    def __init__(self, test_set: TestSet, finder: Finder) -> None:
         self.test_set = test_set
-        self.looker = looker
+        self.finder = finder
 
     def judge(self, index: int, thermal: np.ndarray, color: np.ndarray) -> Any:
         """List what is found and what is there, in pixels, see `Scorer`."""
@@ -124,8 +135,8 @@ class Objects:
         if self.test_set.ignore is not None:
             ignore = read_boxes(self.test_set.ignore[index], width, height)
         judgement: dict[str, Any] = {'truth': truth.tolist(), 'ignore': ignore[:, 1:].tolist()}
-        for way in WAYS:
-            found = self.looker.look(color, tiles=way == 'tiled')
+        for way in self.finder.ways:
+            found = self.finder.find(index, color, way)
             judgement[way] = {
                 name: [boxes.tolist(), scores.tolist()] for name, (boxes, scores) in found.items()
             }
@@ -133,15 +144,16 @@ class Objects:
 
     def of_frame(self, index: int, judgement: Any) -> Scores:
         """See `Scorer`."""
-        return {'ap50_tiled_mean': self.scores({index: judgement})['ap50_tiled_mean']}
+        score = f'ap50_{self.finder.ways[0]}_mean'
+        return {score: self.scores({index: judgement})[score]}
 
     def scores(self, judgements: Judgements) -> Scores:
         """See `Scorer`."""
         result: Scores = {}
-        for way in WAYS:
+        for way in self.finder.ways:
             each = {
                 name: average_precision([_boxes(j, way, name) for j in judgements.values()])
-                for name in self.looker.classes
+                for name in self.finder.classes
             }
             result |= {f'ap50_{way}_{name}': value for name, value in each.items()}
             result[f'ap50_{way}_mean'] = mean(list(each.values()))
@@ -160,12 +172,19 @@ def _boxes(judgement: Any, way: str, name: str) -> Boxes:
     )
 
 
+class Parser(Protocol):
+    """Tells what each pixel shows: a network, or what one gave elsewhere."""
+
+    def parse(self, index: int, rgb: np.ndarray) -> np.ndarray:
+        """Return trainIds or 255, uint8 [H, W], of the picture of frame number `index`."""
+
+
 class Scenes:
     """IoU of what a parser sees."""
 
     name = 'miou'
 
-    def __init__(self, test_set: TestSet, parser: SceneParser) -> None:
+    def __init__(self, test_set: TestSet, parser: Parser) -> None:
         self.test_set = test_set
         self.parser = parser
 
@@ -173,7 +192,7 @@ class Scenes:
         """Count pixels by true and seen class, see `Scorer`."""
         assert self.test_set.masks is not None
         mask = read_mask(self.test_set.masks[index], thermal)
-        return confusion(mask, self.parser(color)).tolist()
+        return confusion(mask, self.parser.parse(index, color)).tolist()
 
     def of_frame(self, index: int, judgement: Any) -> Scores:
         """See `Scorer`."""
@@ -181,10 +200,16 @@ class Scenes:
 
     def scores(self, judgements: Judgements) -> Scores:
         """See `Scorer`."""
-        each = iou(np.asarray([*judgements.values()], np.int64).sum(axis=0))
+        each = self._ious(judgements)
         return {
-            'miou_flir': mean_iou(each, FLIR_CLASSES),
-            'miou_kaist': mean_iou(each, KAIST_CLASSES),
-            'miou_small': mean_iou(each, SMALL_CLASSES),
+            **{name: mean_iou(each, classes) for name, classes in MEANS.items()},
             **{f'iou_{label.name.lower()}': float(each[label]) for label in Label},
         }
+
+    def classes(self, judgements: Judgements) -> dict[str, int]:
+        """Count the classes that each mean is over: those that the masks have."""
+        there = np.isfinite(self._ious(judgements))
+        return {name: int(there[list(classes)].sum()) for name, classes in MEANS.items()}
+
+    def _ious(self, judgements: Judgements) -> np.ndarray:
+        return iou(np.asarray([*judgements.values()], np.int64).sum(axis=0))

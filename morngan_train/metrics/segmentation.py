@@ -27,6 +27,17 @@ KAIST_CLASSES = tuple(label for label in FLIR_CLASSES if label != Label.TRUCK)
 SMALL_CLASSES = (Label.SIGN, Label.PERSON, Label.MOTORCYCLE, Label.TRUCK, Label.BUS)
 """mIoU.S of Tables 5 and 7: classes of few pixels."""
 
+MEANS = {'miou_flir': FLIR_CLASSES, 'miou_kaist': KAIST_CLASSES, 'miou_small': SMALL_CLASSES}
+
+
+def check_trainids(labels: np.ndarray) -> None:
+    """Raise ValueError if a label, of any integer type, is neither a trainId nor 255."""
+    strange = labels[((labels < 0) | (labels >= CLASSES)) & (labels != UNLABELLED)]
+    if len(strange):
+        raise ValueError(
+            f'{strange[0]} is no trainId: 0 to {CLASSES - 1}, {UNLABELLED} for unlabelled'
+        )
+
 
 def confusion(truth: np.ndarray, predicted: np.ndarray) -> np.ndarray:
     """Count pixels by what they are and what they were taken for.
@@ -47,10 +58,8 @@ def confusion(truth: np.ndarray, predicted: np.ndarray) -> np.ndarray:
     """
     if truth.shape != predicted.shape:
         raise ValueError(f'truth {list(truth.shape)}, prediction {list(predicted.shape)}')
-    for values in (truth, predicted):
-        strange = np.setdiff1d(np.unique(values), [*range(CLASSES), UNLABELLED])
-        if len(strange):
-            raise ValueError(f'{strange[0]} is no trainId: 0 to {CLASSES - 1}, 255 for unlabelled')
+    check_trainids(truth)
+    check_trainids(predicted)
     known = truth != UNLABELLED
     rows = truth[known].astype(np.int64)
     columns = np.minimum(predicted[known].astype(np.int64), CLASSES)
@@ -65,12 +74,14 @@ def iou(counts: np.ndarray) -> np.ndarray:
         counts: Sum of `confusion` over all pictures.
 
     Returns:
-        float64 [19] in [0, 1]; nan for a class that is neither there nor predicted. One that is
-        predicted but not there has 0.
+        float64 [19] in [0, 1]; nan for a class that is not there, predicted or not: a mean over
+        classes must not have another divisor for another parser or picture. Pixels that are taken
+        for such a class are missed by their own.
     """
     hits = counts.diagonal().astype(np.float64)
-    union = counts.sum(axis=1) + counts[:, :CLASSES].sum(axis=0) - hits
-    return np.divide(hits, union, out=np.full(CLASSES, np.nan), where=union > 0)
+    there = counts.sum(axis=1)
+    union = there + counts[:, :CLASSES].sum(axis=0) - hits
+    return np.divide(hits, union, out=np.full(CLASSES, np.nan), where=there > 0)
 
 
 def mean(values: Sequence[float] | np.ndarray) -> float:

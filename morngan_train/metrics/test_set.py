@@ -10,9 +10,13 @@ from morngan_train.data.reading import DataError
 from morngan_train.data.reading import find_companions
 from morngan_train.data.reading import list_images
 from morngan_train.data.reading import read_map
+from morngan_train.metrics.segmentation import check_trainids
 
 OBJECTS = ('person', 'bicycle', 'car')
-"""Names of the classes 0, 1, 2 in files of boxes; the names that COCO's detectors have."""
+"""Names of the classes 0, 1, 2 in files of boxes; names and numbers that COCO's detectors have."""
+
+BOX = ('class', 'cx', 'cy', 'width', 'height')
+"""Columns of YOLO text: a whole number, then shares of the picture."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,29 +72,56 @@ def read_boxes(path: Path, width: int, height: int) -> np.ndarray:
     Raises:
         DataError: A line is no box.
     """
-    rows = []
-    for number, line in enumerate(path.read_text(encoding='utf-8').splitlines(), 1):
-        if line.strip():
-            rows.append(_numbers(path, number, line))
-    boxes = np.array(rows, np.float64).reshape(-1, 5)
-    center, half = boxes[:, 1:3] * [width, height], boxes[:, 3:] * [width, height] / 2
-    return np.hstack([boxes[:, :1], center - half, center + half])
+    return _read(path, width, height, BOX)
 
 
-def _numbers(path: Path, number: int, line: str) -> list[float]:
+def read_found(path: Path, width: int, height: int) -> np.ndarray:
+    """Read YOLO boxes that a detector found, as `read_boxes`, with a confidence at the end.
+
+    Returns:
+        Rows of class, x1, y1, x2, y2 in pixels, confidence, float [N, 6].
+
+    Raises:
+        DataError: A line is no such box.
+    """
+    return _read(path, width, height, (*BOX, 'confidence'))
+
+
+def _read(path: Path, width: int, height: int, columns: tuple[str, ...]) -> np.ndarray:
+    try:
+        lines = path.read_text(encoding='utf-8').splitlines()
+    except UnicodeDecodeError as error:
+        raise DataError(f'{path} is no text: {error}') from error
+    rows = [_numbers(path, n, line, columns) for n, line in enumerate(lines, 1) if line.strip()]
+    boxes = np.array(rows, np.float64).reshape(-1, len(columns))
+    center, half = boxes[:, 1:3] * [width, height], boxes[:, 3:5] * [width, height] / 2
+    return np.hstack([boxes[:, :1], center - half, center + half, boxes[:, 5:]])
+
+
+def _numbers(path: Path, number: int, line: str, columns: tuple[str, ...]) -> list[float]:
     try:
         values = [float(word) for word in line.split()]
     except ValueError:
         values = []
-    if len(values) != 5 or not all(0 <= value <= 1 for value in values[1:]):
+    shares = [value for value in values[1:] if 0 <= value <= 1]
+    if len(values) != len(columns) or values[0] % 1 or len(shares) != len(columns) - 1:
         raise DataError(
-            f'{path}, line {number}: a box is `class cx cy width height`, the last four in 0..1'
+            f'{path}, line {number}: a box is `{" ".join(columns)}`, a whole number and '
+            f'{len(columns) - 1} shares in 0..1'
         )
     return values
 
 
 def read_mask(path: Path, frame: np.ndarray) -> np.ndarray:
-    """Read the label map of a frame; raise DataError if it has another size."""
+    """Read the label map of a frame as trainIds or 255, uint8 [H, W].
+
+    Raises:
+        DataError: It cannot be read, has another size than the frame, or holds other numbers.
+    """
     mask = read_map(path)
     check_size(path, mask, frame)
+    try:
+        check_trainids(mask)
+    except ValueError as error:
+        raise DataError(f'{path}: {error}') from error
     return mask

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 
+from lightning_fabric.accelerators import cuda
 import pytest
 import yaml
 
@@ -71,6 +72,18 @@ def test_wrong_input_is_one_line(config, data, tmp_path, capsys):
     lines = capsys.readouterr().err.splitlines()
     assert len(lines) == 2
     assert all(line.startswith('error: ') for line in lines)
+
+
+@pytest.mark.parametrize(('accelerator', 'devices'), [('gpux', 1), ('cuda', 1), ('cpu', 0)])
+def test_an_accelerator_that_is_not_there(
+    config, data, tmp_path, capsys, monkeypatch, accelerator, devices
+):
+    monkeypatch.setattr(cuda, 'num_cuda_devices', lambda: 0)
+    command = [*arguments(config, data, tmp_path / 'run'), '--devices', str(devices)]
+    assert main([*command, '--accelerator', accelerator]) == 2
+    said = capsys.readouterr().err.splitlines()
+    assert len(said) == 1
+    assert said[0].startswith(f'error: {devices} of --accelerator {accelerator} cannot be had')
 
 
 def test_a_dry_run_prints_the_schedule_and_checks_the_data(data, tmp_path, capsys):

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import numpy as np
 import pytest
@@ -119,29 +120,36 @@ def test_against_a_slow_one(seed: int) -> None:
     assert 0.1 < value < 0.9
 
 
-def test_against_pycocotools() -> None:
-    """With no ignore regions: COCO's crowds are matched, not only covered."""
+@pytest.mark.parametrize('ignore', [False, True])
+@pytest.mark.parametrize('seed', range(5))
+def test_against_pycocotools(seed: int, ignore: bool) -> None:
+    """Three classes, ignore regions as crowds of each: what they cover by half does not count.
+
+    Half exactly counts here and not there, which has no chance to occur.
+    """
     pytest.importorskip('pycocotools')
     from pycocotools.coco import COCO
     from pycocotools.cocoeval import COCOeval
 
-    pictures = _scene(np.random.default_rng(7), ignore=False)
-    truth, found = [], []
-    for i, picture in enumerate(pictures, 1):
-        picture.scores[:] += i / 10000
-        for box in picture.truth.tolist():
-            xywh = [box[0], box[1], box[2] - box[0], box[3] - box[1]]
-            area = xywh[2] * xywh[3]
-            head = {'id': len(truth) + 1, 'image_id': i, 'category_id': 1}
-            truth.append({**head, 'bbox': xywh, 'area': area, 'iscrowd': 0})
-        for box, score in zip(picture.found.tolist(), picture.scores.tolist(), strict=True):
-            xywh = [box[0], box[1], box[2] - box[0], box[3] - box[1]]
-            found.append({'image_id': i, 'category_id': 1, 'bbox': xywh, 'score': score})
+    rng = np.random.default_rng(seed)
+    classes = {number: _scene(rng, ignore=ignore) for number in (1, 2, 3)}
+    truth: list[dict[str, Any]] = []
+    found: list[dict[str, Any]] = []
+    for number, pictures in classes.items():
+        for i, picture in enumerate(pictures, 1):
+            picture.scores[:] += i / 10000
+            where = {'image_id': i, 'category_id': number}
+            for crowd, boxes in ((0, picture.truth), (1, picture.ignore)):
+                for box in map(_as_coco, boxes):
+                    about = {'id': len(truth) + 1, 'area': box[2] * box[3], 'iscrowd': crowd}
+                    truth.append({**where, **about, 'bbox': box})
+            for box, score in zip(picture.found, picture.scores.tolist(), strict=True):
+                found.append({**where, 'bbox': _as_coco(box), 'score': score})
     coco = COCO()
     coco.dataset = {
         'info': {},
-        'images': [{'id': i} for i in range(1, len(pictures) + 1)],
-        'categories': [{'id': 1}],
+        'images': [{'id': i} for i in range(1, 13)],
+        'categories': [{'id': number} for number in classes],
         'annotations': truth,
     }
     coco.createIndex()
@@ -149,8 +157,16 @@ def test_against_pycocotools() -> None:
     judge.params.iouThrs, judge.params.maxDets = np.array([0.5]), [1000]
     judge.evaluate()
     judge.accumulate()
-    expected = judge.eval['precision'][0, :, 0, 0, 0].mean()
-    assert average_precision(pictures) == pytest.approx(expected, abs=1e-9)
+    for place, pictures in enumerate(classes.values()):
+        expected = judge.eval['precision'][0, :, place, 0, 0].mean()
+        assert average_precision(pictures) == pytest.approx(expected, abs=1e-9)
+        without = [Boxes(p.found, p.scores, p.truth, NONE) for p in pictures]
+        assert (average_precision(without) != pytest.approx(expected, abs=1e-3)) == ignore
+
+
+def _as_coco(box: np.ndarray) -> list[float]:
+    x1, y1, x2, y2 = box.tolist()
+    return [x1, y1, x2 - x1, y2 - y1]
 
 
 def test_agrees_with_the_yardstick_on_the_same_boxes(flir: Path, yardstick: ModuleType) -> None:

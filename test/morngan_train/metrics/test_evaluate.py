@@ -3,90 +3,25 @@
 import json
 from pathlib import Path
 import shutil
-from typing import Any
+import sys
+from types import ModuleType
 
 import cv2
+from evaluating import evaluate
+from evaluating import refusal
 import numpy as np
-import onnx
-from onnx import helper
 import pytest
-from tiny_models import save_detector
 from tiny_models import save_foreign_generator
 from tiny_models import save_generator
 
 from morngan_train.cli import main
-
-DETECTOR_NAMES = {0: 'person', 1: 'bicycle', 2: 'car'}
-
-
-@pytest.fixture
-def data(tmp_path: Path) -> Path:
-    """Three frames of 64x64; a person in the middle of each, road below and sky above."""
-    root = tmp_path / 'data'
-    rng = np.random.default_rng(0)
-    mask = np.zeros((64, 64), np.uint8)
-    mask[:20], mask[20:30] = 10, 255
-    for name in 'abc':
-        coarse = rng.integers(0, 256, (8, 8), np.uint8)
-        frame = cv2.resize(coarse, (64, 64), interpolation=cv2.INTER_NEAREST)
-        for folder, picture in (
-            ('testB', frame),
-            ('testB_masks', mask),
-            ('trainA', cv2.merge([frame] * 3)),
-            ('trainA_thermal', frame),
-        ):
-            (root / folder).mkdir(parents=True, exist_ok=True)
-            cv2.imwrite(str(root / folder / f'{name}.png'), picture)
-        (root / 'testB_boxes').mkdir(exist_ok=True)
-        (root / 'testB_boxes' / f'{name}.txt').write_text('0 0.5 0.5 0.25 0.5\n')
-    return root
-
-
-@pytest.fixture
-def detector(tmp_path: Path) -> Path:
-    """It sees the person everywhere, and a car that is not there."""
-    rows = [(32, 32, 16, 32, 0.9, 0, 0), (10, 10, 8, 8, 0, 0, 0.5)]
-    prediction = np.array(rows, np.float32).T[None]
-    return save_detector(tmp_path / 'yolo.onnx', prediction, names=DETECTOR_NAMES)
-
-
-@pytest.fixture
-def parser(tmp_path: Path) -> Path:
-    """A network of 19 scores: all is road, whatever it sees."""
-    weight, bias = np.zeros((19, 3, 1, 1), np.float32), np.zeros(19, np.float32)
-    bias[0] = 1
-    constants = [onnx.numpy_helper.from_array(v, n) for n, v in (('w', weight), ('b', bias))]
-    kind = onnx.TensorProto.FLOAT
-    graph = helper.make_graph(
-        [helper.make_node('Conv', ['image', 'w', 'b'], ['scores'], strides=[4, 4])],
-        'parser',
-        [helper.make_tensor_value_info('image', kind, [1, 3, 'H', 'W'])],
-        [helper.make_tensor_value_info('scores', kind, [1, 19, 'h', 'w'])],
-        constants,
-    )
-    model = helper.make_model(graph, opset_imports=[helper.make_opsetid('', 18)])
-    model.ir_version = 10
-    onnx.save(model, tmp_path / 'parser.onnx')
-    return tmp_path / 'parser.onnx'
-
-
-def _evaluate(source: Any, data: Path, *options: Any) -> dict[str, Any]:
-    out = data.parent / 'out.json'
-    arguments = ['evaluate', source, '--data', data, '--json', out, '--jobs', 1, *options]
-    assert main([str(a) for a in arguments]) == 0
-    result: dict[str, Any] = json.loads(out.read_text())
-    return result
-
-
-def _error(capsys: pytest.CaptureFixture[str], *arguments: Any) -> str:
-    assert main(['evaluate', *map(str, arguments)]) == 2
-    return capsys.readouterr().err
+from morngan_train.metrics import baselines
 
 
 def test_raw_frames_with_everything(
     data: Path, detector: Path, parser: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    result = _evaluate('raw', data, '--detector', detector, '--parser', parser)
+    result = evaluate('raw', data, '--detector', detector, '--parser', parser)
     scores = result['scores']
     assert scores['apce'] == 1.0
     assert scores['ap50_whole_person'] == 1.0
@@ -102,30 +37,33 @@ def test_raw_frames_with_everything(
     assert 1.5 < scores['flicker'] < 2.5
     assert (result['detector'], result['parser']) == ('yolo.onnx', 'parser.onnx')
     assert (result['model'], result['frames'], result['left_out']) == ('raw', 3, {})
-    assert 'apce' in capsys.readouterr().out
+    assert result['miou_classes'] == {'miou_flir': 2, 'miou_kaist': 2, 'miou_small': 0}
+    shown = capsys.readouterr().out
+    assert 'apce' in shown
+    assert 'testB_masks has: miou_flir 2 of 9, miou_kaist 2 of 8, miou_small 0 of 5' in shown
     assert result['speed_ms'] == scores['speed_ms'] > 0
 
 
 def test_curve_and_scores_of_single_frames(data: Path, detector: Path, parser: Path) -> None:
     flat = np.full((64, 64), 70, np.uint8)
     cv2.imwrite(str(data / 'testB/b.png'), flat)  # nothing to keep
-    result = _evaluate('raw', data, '--detector', detector, '--parser', parser)
+    result = evaluate('raw', data, '--detector', detector, '--parser', parser)
     assert result['apce_curve'] == [1.0] * 99
     per_frame = result['per_frame']
     assert list(per_frame) == ['a', 'b', 'c']
     assert (per_frame['a']['apce'], per_frame['b']['apce']) == (1.0, None)
     assert per_frame['a']['miou_flir'] == pytest.approx(34 / 54 / 2)
     assert per_frame['a']['ap50_tiled_mean'] == 1.0
-    assert 'apce_curve' not in _evaluate('raw', data, '--metrics', 'flicker')
+    assert 'apce_curve' not in evaluate('raw', data, '--metrics', 'flicker')
 
 
 def test_pictures_are_what_was_scored(data: Path, tmp_path: Path) -> None:
     model = save_generator(tmp_path / 'ours.onnx')
-    result = _evaluate(model, data, '--metrics', 'apce', '--pictures', tmp_path / 'made' / 'ours')
+    result = evaluate(model, data, '--metrics', 'apce', '--pictures', tmp_path / 'made' / 'ours')
     assert result['pictures'] == 'made/ours'
     files = sorted((tmp_path / 'made/ours').iterdir())
     assert [path.name for path in files] == ['a.png', 'b.png', 'c.png']
-    again = _evaluate(tmp_path / 'made' / 'ours', data, '--metrics', 'apce')
+    again = evaluate(tmp_path / 'made' / 'ours', data, '--metrics', 'apce')
     assert again['scores'] == result['scores']
     # Frames of the test set are never overwritten.
     before = (data / 'testB/a.png').read_bytes()
@@ -135,13 +73,13 @@ def test_pictures_are_what_was_scored(data: Path, tmp_path: Path) -> None:
 
 
 def test_models_ours_and_foreign(data: Path, tmp_path: Path) -> None:
-    ours = _evaluate(save_generator(tmp_path / 'ours.onnx'), data, '--metrics', 'apce,aligned')
+    ours = evaluate(save_generator(tmp_path / 'ours.onnx'), data, '--metrics', 'apce,aligned')
     assert (ours['model'], len(ours['sha256'])) == ('ours.onnx', 64)
     assert 0 < ours['scores']['apce'] < 1.01
     assert 0 < ours['scores']['psnr'] < 30
     foreign = save_foreign_generator(tmp_path / 'foreign.onnx', output_range=(0.0, 1.0))
-    wrong = _evaluate(foreign, data, '--metrics', 'aligned')
-    right = _evaluate(foreign, data, '--metrics', 'aligned', '--output-range', 0, 1)
+    wrong = evaluate(foreign, data, '--metrics', 'aligned')
+    right = evaluate(foreign, data, '--metrics', 'aligned', '--output-range', 0, 1)
     assert wrong['scores'] != right['scores']
 
 
@@ -152,7 +90,7 @@ def test_a_folder_of_another_size(
     folder.mkdir()
     for path in (data / 'testB').glob('*.png'):
         cv2.imwrite(str(folder / path.name), cv2.resize(cv2.imread(str(path)), (40, 40)))
-    result = _evaluate(folder, data)
+    result = evaluate(folder, data)
     assert 0 < result['scores']['apce'] < 1
     assert result['resized'] == 3
     assert set(result['left_out']) == {'ap', 'miou', 'aligned', 'flicker', 'speed'}
@@ -166,39 +104,108 @@ def test_what_is_missing_is_left_out_unless_named(
 ) -> None:
     shutil.rmtree(data / 'testB_boxes')
     shutil.rmtree(data / 'testB_masks')
-    result = _evaluate('raw', data, '--detector', detector)
+    result = evaluate('raw', data, '--detector', detector)
     assert set(result['left_out']) == {'ap', 'miou'}
     assert 'detector' not in result
-    error = _error(capsys, 'raw', '--data', data, '--detector', detector, '--metrics', 'apce,ap')
+    error = refusal(capsys, 'raw', '--data', data, '--detector', detector, '--metrics', 'apce,ap')
     assert 'has no testB_boxes' in error
-    error = _error(capsys, 'raw', '--data', data, '--metrics', 'miou')
+    error = refusal(capsys, 'raw', '--data', data, '--metrics', 'miou')
     assert 'has no testB_masks' in error
 
 
 def test_clear_errors(
     data: Path, detector: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert 'testB does not exist' in _error(capsys, 'raw', '--data', tmp_path)
-    assert 'no generator' in _error(capsys, detector, '--data', data)
-    assert 'nowhere.onnx' in _error(capsys, tmp_path / 'nowhere.onnx', '--data', data)
+    assert 'testB does not exist' in refusal(capsys, 'raw', '--data', tmp_path)
+    assert 'no generator' in refusal(capsys, detector, '--data', data)
+    assert 'nowhere.onnx' in refusal(capsys, tmp_path / 'nowhere.onnx', '--data', data)
     empty = tmp_path / 'empty'
     empty.mkdir()
-    assert 'lacks the partners of 3' in _error(capsys, empty, '--data', data)
+    assert 'lacks the partners of 3' in refusal(capsys, empty, '--data', data)
     (data / 'testB_boxes' / 'b.txt').write_text('0 0.5 0.5 0.25\n')
-    error = _error(capsys, 'raw', '--data', data, '--detector', detector, '--metrics', 'ap')
+    error = refusal(capsys, 'raw', '--data', data, '--detector', detector, '--metrics', 'ap')
     assert 'b.txt, line 1: a box is' in error
     (data / 'testB_boxes' / 'b.txt').unlink()
-    assert 'lacks the partners of 1' in _error(capsys, 'raw', '--data', data)
+    assert 'lacks the partners of 1' in refusal(capsys, 'raw', '--data', data)
+    shutil.rmtree(data / 'testB_boxes')
+    assert f'--json {empty} is a folder' in refusal(capsys, 'raw', '--data', data, '--json', empty)
+    assert not list(tmp_path.glob('empty.*'))  # nothing was begun
     with pytest.raises(SystemExit):
         main(['evaluate', 'raw', '--data', str(data), '--metrics', 'beauty'])
+
+
+def test_a_mask_of_other_numbers_is_named(
+    data: Path, parser: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = data / 'testB_masks/b.png'
+    cv2.imwrite(str(path), np.full((64, 64), 33, np.uint8))
+    error = refusal(capsys, 'raw', '--data', data, '--parser', parser, '--metrics', 'miou')
+    assert f'{path}: 33 is no trainId: 0 to 18, 255 for unlabelled' in error
+
+
+def test_masks_are_not_written_over(data: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    masks = data / 'testB_masks'
+    assert 'would overwrite' in refusal(capsys, 'raw', '--data', data, '--pictures', masks)
+
+
+@pytest.mark.parametrize('baseline', ['histogram', 'mean'])
+def test_ctrl_c_while_a_baseline_looks_at_the_day(
+    baseline: str, data: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def stop(path: Path) -> np.ndarray:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(baselines, 'read_rgb', stop)
+    options = ['--data', str(data), '--metrics', 'apce', '--jobs', '1']
+    assert main(['evaluate', baseline, *options]) == 130
+    assert capsys.readouterr().err.splitlines()[-1].startswith('stopped')
+
+
+def test_processes_change_nothing(data: Path, detector: Path, parser: Path, tmp_path: Path) -> None:
+    model = save_generator(tmp_path / 'ours.onnx')
+    ask = model, data, '--detector', detector, '--parser', parser, '--metrics', 'apce,ap,miou'
+    assert evaluate(*ask, '--jobs', 2) == evaluate(*ask, '--jobs', 1)
 
 
 def test_a_parser_of_other_classes_is_refused(
     data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     path = save_foreign_generator(tmp_path / 'other.onnx')
-    error = _error(capsys, 'raw', '--data', data, '--parser', path, '--metrics', 'miou')
+    error = refusal(capsys, 'raw', '--data', data, '--parser', path, '--metrics', 'miou')
     assert 'expected scores of 19 classes' in error
+
+
+def test_a_colour_picture_gets_what_the_yardstick_gives(
+    shared: Path,
+    yardstick: ModuleType,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """From files to scores, on frames with objects of all three classes."""
+    data, made = tmp_path / 'flir', tmp_path / 'made'
+    made.mkdir()
+    for name in ('FLIR_09367', 'FLIR_09488', 'FLIR_09616'):
+        for folder, suffix in (('testB', 'png'), ('testB_boxes', 'txt'), ('testB_ignore', 'txt')):
+            (data / folder).mkdir(parents=True, exist_ok=True)
+            file = f'{folder}/{name}.{suffix}'
+            shutil.copy(shared / 'data/flir' / file, data / file)
+        frame = cv2.imread(str(data / f'testB/{name}.png'), cv2.IMREAD_GRAYSCALE)
+        soft = cv2.GaussianBlur(frame, (0, 0), 0.8)
+        cv2.imwrite(str(made / f'{name}.png'), cv2.merge([255 - soft // 2, soft, frame]))
+    detector = shared / 'models/yolov8n_int8.onnx'
+    scores = evaluate(made, data, '--detector', detector, '--metrics', 'apce,ap')['scores']
+    capsys.readouterr()
+    monkeypatch.setattr(sys, 'argv', ['score.py', str(made), '--root', str(data)])
+    yardstick.main()
+    expected = json.loads(capsys.readouterr().out)
+    assert scores['apce'] == pytest.approx(expected['apce'], abs=0.002)
+    # With tiles, a box two pixels from the border of one may be cut here and not there.
+    for way, tolerance in (('whole', 0.002), ('tiled', 0.05)):
+        for name in ('person', 'bicycle', 'car'):
+            score = f'ap50_{way}_{name}'
+            assert scores[score] == pytest.approx(expected[score], abs=tolerance), score
+    assert all(0 < scores[f'ap50_tiled_{name}'] < 1 for name in ('person', 'bicycle', 'car'))
 
 
 def test_raw_thermal_as_the_yardstick_has_it(shared: Path, tmp_path: Path) -> None:

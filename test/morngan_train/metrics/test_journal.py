@@ -4,6 +4,7 @@ import json
 import math
 import os
 from pathlib import Path
+import shutil
 from typing import Any
 
 import cv2
@@ -15,6 +16,10 @@ from morngan_train.cli import main
 from morngan_train.metrics import frames as frames_module
 from morngan_train.metrics.journal import digest
 from morngan_train.metrics.journal import Journal
+
+APCE = '--metrics', 'apce'
+MORE = '0 0.2 0.7 0.3 0.3\n2 0.16 0.16 0.13 0.13\n2 0.8 0.8 0.2 0.2\n'
+"""Objects, of which the detector of these tests finds a part."""
 
 
 def test_what_was_noted_comes_back_to_the_bit(tmp_path: Path) -> None:
@@ -55,14 +60,33 @@ def test_the_digest_changes_with_a_file(tmp_path: Path) -> None:
 def data(tmp_path: Path) -> Path:
     root = tmp_path / 'data'
     (root / 'testB').mkdir(parents=True)
+    for folder in ('testB_boxes', 'testB_ignore', 'testB_masks'):
+        (root / folder).mkdir()
     rng = np.random.default_rng(0)
-    for name in 'abcd':
+    for i, name in enumerate('abcd'):
         coarse = rng.integers(0, 256, (8, 8), np.uint8)
         cv2.imwrite(str(root / f'testB/{name}.png'), cv2.resize(coarse, (64, 64)))
+        # Another truth in each: judgements that are mixed up have other scores.
+        coarse = rng.choice(np.array([0, 10, 13, 255], np.uint8), (4, 4 + i))
+        mask = cv2.resize(coarse, (64, 64), interpolation=cv2.INTER_NEAREST)
+        cv2.imwrite(str(root / f'testB_masks/{name}.png'), mask)
+        (root / f'testB_boxes/{name}.txt').write_text('0 0.5 0.5 0.25 0.5\n' * (i % 2) + MORE)
+        (root / f'testB_ignore/{name}.txt').write_text('0 0.15 0.15 0.3 0.3\n' * (i // 2))
     return root
 
 
-def _stopped(model: Path, data: Path, out: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def _judges(detector: Path, parser: Path) -> tuple[str, ...]:
+    metrics = '--metrics', 'apce,ap,miou'
+    return (*metrics, '--detector', str(detector), '--parser', str(parser))
+
+
+def _stopped(
+    model: Path | str,
+    data: Path,
+    out: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    options: tuple[str, ...] = APCE,
+) -> None:
     """Press Ctrl-C when the third frame is read."""
     read = frames_module.read_thermal
 
@@ -75,15 +99,21 @@ def _stopped(model: Path, data: Path, out: Path, monkeypatch: pytest.MonkeyPatch
         patch.setattr(frames_module, 'read_thermal', read_or_stop)
         # Nobody waits for the last frames, unless there is no room for them.
         patch.setattr(frames_module, 'MOST_WAITING', 0)
-        assert _run(model, data, out) == 130
+        assert _run(model, data, out, options) == 130
 
 
-def _run(model: Path, data: Path, out: Path) -> int:
-    arguments = [model, '--data', data, '--json', out, '--metrics', 'apce', '--jobs', 1]
+def _run(model: Path | str, data: Path, out: Path, options: tuple[str, ...] = APCE) -> int:
+    arguments = [model, '--data', data, '--json', out, '--jobs', 1, *options]
     return main(['evaluate', *map(str, arguments)])
 
 
-def _read(model: Path, data: Path, out: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+def _read(
+    model: Path | str,
+    data: Path,
+    out: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    options: tuple[str, ...] = APCE,
+) -> list[str]:
     """Evaluate; return the frames that were read for it."""
     seen: list[str] = []
     read = frames_module.read_thermal
@@ -94,24 +124,30 @@ def _read(model: Path, data: Path, out: Path, monkeypatch: pytest.MonkeyPatch) -
 
     with monkeypatch.context() as patch:
         patch.setattr(frames_module, 'read_thermal', note)
-        assert _run(model, data, out) == 0
+        assert _run(model, data, out, options) == 0
     return seen
 
 
 def test_an_evaluation_goes_on_where_it_was(
     data: Path,
+    detector: Path,
+    parser: Path,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     model = save_generator(tmp_path / 'model.onnx')
     whole, parts = tmp_path / 'whole.json', tmp_path / 'parts.json'
-    assert _run(model, data, whole) == 0
-    _stopped(model, data, parts, monkeypatch)
+    judges = _judges(detector, parser)
+    assert _run(model, data, whole, judges) == 0
+    _stopped(model, data, parts, monkeypatch, judges)
     assert 'the same command goes on' in capsys.readouterr().err
     assert not parts.exists()
-    assert _read(model, data, parts, monkeypatch) == ['c', 'd']
+    assert _read(model, data, parts, monkeypatch, judges) == ['c', 'd']
     assert _load(parts) == _load(whole)
+    scores = _load(whole)['scores']
+    for score in ('apce', 'ap50_tiled_person', 'ap50_whole_car', 'miou_flir'):
+        assert 0 < scores[score] < 1
     # Done is done: nothing is left beside the result.
     assert sorted(path.name for path in tmp_path.glob('*.json*')) == ['parts.json', 'whole.json']
 
@@ -127,6 +163,24 @@ def test_stale_judgements_are_never_used(
     else:
         cv2.imwrite(str(data / 'testB/a.png'), np.zeros((64, 64), np.uint8))
     assert _read(model, data, out, monkeypatch) == ['a', 'b', 'c', 'd']
+
+
+@pytest.mark.parametrize('change', ['maps', 'crop'])
+def test_a_visible_picture_that_lies_elsewhere_is_looked_at_again(
+    change: str, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for folder in ('testB_visible', 'testB_aligned_ir'):
+        shutil.copytree(data / 'testB', data / folder)
+    maps = data / 'testB_crop_to_full.json'
+    maps.write_text(json.dumps({name: [[0.5, 0, 8], [0, 0.5, 8]] for name in 'abcd'}))
+    out = tmp_path / 'out.json'
+    _stopped('visible', data, out, monkeypatch)
+    if change == 'maps':
+        maps.write_text(json.dumps({name: [[0.5, 0, 9], [0, 0.5, 9]] for name in 'abcd'}))
+        os.utime(maps, ns=(1, 1))
+    else:
+        cv2.imwrite(str(data / 'testB_aligned_ir/a.png'), np.zeros((32, 32), np.uint8))
+    assert _read('visible', data, out, monkeypatch) == ['a', 'b', 'c', 'd']
 
 
 def _load(path: Path) -> dict[str, Any]:
