@@ -3,6 +3,7 @@
 import argparse
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 import os
 from pathlib import Path
 import sys
@@ -16,12 +17,14 @@ from rich.table import Table
 from morngan_train.experiments.budget import equal_budget
 from morngan_train.experiments.budget import steps_of
 from morngan_train.experiments.cost import Clock
+from morngan_train.experiments.errors import BusyError
 from morngan_train.experiments.errors import ExperimentError
 from morngan_train.experiments.errors import StoppedError
 from morngan_train.experiments.folder import check_begun
 from morngan_train.experiments.folder import differences
 from morngan_train.experiments.folder import FOREIGN
 from morngan_train.experiments.folder import locked
+from morngan_train.experiments.folder import MODEL
 from morngan_train.experiments.folder import SCORES
 from morngan_train.experiments.results import on_screen
 from morngan_train.experiments.results import outcomes
@@ -36,11 +39,11 @@ from morngan_train.experiments.rows import TableName
 from morngan_train.experiments.run import judge
 from morngan_train.experiments.run import Judges
 from morngan_train.experiments.run import run_rows
+from morngan_train.fabric import open_fabric
 from morngan_train.metrics.test_set import open_test_set
 from morngan_train.phases import total_epochs
 from morngan_train.precision import AUTO
 from morngan_train.precision import CHOICES
-from morngan_train.precision import choose_precision
 from morngan_train.recipe import load_recipe
 from morngan_train.recipe import Recipe
 from morngan_train.report.command import write_report
@@ -133,6 +136,7 @@ def run(args: argparse.Namespace) -> int:
         ExperimentError: Rows would not be comparable, or there is no such row.
         RecipeError: A recipe cannot be used.
         DataError: A data folder lacks what a row needs.
+        FabricError: There is no such accelerator.
         MornganError: Detector or parser cannot be used.
     """
     rows = plan(args)
@@ -146,34 +150,45 @@ def run(args: argparse.Namespace) -> int:
         open_test_set(row.test)
     judges = Judges(args.detector, args.parser, args.jobs)
     judges.check()
-    fabric = Fabric(
-        accelerator=args.accelerator,
-        devices=1,
-        precision=choose_precision(args.precision, args.accelerator),
-    )
+    fabric = open_fabric(args.accelerator, args.precision)
     fabric.launch()
     if args.dry_run:
         _dry_run(args, rows, chosen, fabric)
         return 0
+    work = partial(
+        run_rows,
+        out=out,
+        fabric=fabric,
+        judges=judges,
+        workers=args.workers,
+        done=lambda: write_results(args.table, outcomes(rows, out), out),
+    )
     try:
-        for name, source in args.foreign:
-            with locked(out / f'{FOREIGN}{name}'):
-                judge(source, out / f'{FOREIGN}{name}', args.data, judges)
-        problems = run_rows(
-            chosen,
-            out,
-            fabric,
-            judges,
-            args.workers,
-            done=lambda: write_results(args.table, outcomes(rows, out), out),
-        )
+        problems = _judge_foreign(args.foreign, out, args.data, judges) + work(chosen)
+        # The other rows of a table need the same judges; who is at work in one does that.
+        work([r for r in rows if r not in chosen and (out / r.name / MODEL).exists()])
     except (StoppedError, KeyboardInterrupt):
         print('stopped; the same command goes on', file=sys.stderr)
         return 130
-    _show(args.table, rows, out)
+    _show(args, rows, out)
     for problem in problems:
         print(f'not finished: {problem}', file=sys.stderr)
     return 1 if problems else 0
+
+
+def _judge_foreign(
+    foreign: Sequence[tuple[str, str]], out: Path, data: Path, judges: Judges
+) -> list[str]:
+    """Score models and pictures that were made elsewhere; return why some could not be."""
+    problems = []
+    for name, source in foreign:
+        folder = out / f'{FOREIGN}{name}'
+        try:
+            with locked(folder):
+                judge(source, folder, data, judges)
+        except BusyError as error:
+            problems.append(f'{name}: {error}')
+    return problems
 
 
 def plan(args: argparse.Namespace) -> list[Row]:
@@ -275,15 +290,16 @@ def screen() -> Console:
     return Console() if sys.stdout.isatty() else Console(width=200)
 
 
-def _show(table: TableName, rows: Sequence[Row], out: Path) -> None:
+def _show(args: argparse.Namespace, rows: Sequence[Row], out: Path) -> None:
     """Print and write the table, and the page of all rows that are scored."""
     found = outcomes(rows, out)
-    for sheet in sheets(table, found):
+    for sheet in sheets(args.table, found):
         screen().print(on_screen(sheet))
-    write_results(table, found, out)
+    write_results(args.table, found, out)
     pages = {row.test: [r for r in rows if r.test == row.test] for row in rows}
     for test, tested in pages.items():
-        name = 'page' if len(pages) == 1 else f'page_{test.name}'
+        # Not the folders' own names: two data sets may lie in folders that are called alike.
+        name = 'page' if len(pages) == 1 else f'page_{"flir" if test == args.data else "kaist"}'
         folders = [out / row.name for row in tested] + sorted(out.glob(f'{FOREIGN}*'))
         _write_page(folders, out / f'{name}.html')
     print(f'wrote {out}/table.md, table.json and pages')
@@ -294,6 +310,6 @@ def _write_page(folders: Sequence[Path], page: Path) -> None:
     runs = [folder for folder in folders if (folder / 'log.jsonl').exists()]
     if scored:
         # Another process may write the same page.
-        partial = page.with_name(f'{page.stem}.{os.getpid()}.html')
-        write_report(scored, runs, partial)
-        partial.replace(page)
+        unfinished = page.with_name(f'{page.stem}.{os.getpid()}.html')
+        write_report(scored, runs, unfinished)
+        unfinished.replace(page)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from contextlib import suppress
 import fcntl
 import json
 import os
@@ -97,8 +98,12 @@ def progress(folder: Path) -> tuple[int, float]:
     log = folder / 'log.jsonl'
     if not log.is_file():
         return 0, 0.0
-    last = json.loads(log.read_text(encoding='utf-8').splitlines()[-1])
-    return int(last['step']), float(last['seconds'])
+    for line in reversed(log.read_text(encoding='utf-8').splitlines()):
+        # A run that was killed, or is writing now, leaves half a line at the end.
+        with suppress(ValueError):
+            last = json.loads(line)
+            return int(last['step']), float(last['seconds'])
+    return 0, 0.0
 
 
 def read_json(path: Path) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """The paper's table with our figures beside its own, from what the rows have left."""
 
 from collections.abc import Sequence
+from collections.abc import Set
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -34,6 +35,7 @@ FURTHER = (
 """Scores of ours that are shown where the paper has no such column."""
 
 NONE = '-'
+ELSEWHERE = 'elsewhere'
 _MEAN = ' mean'
 
 
@@ -89,11 +91,18 @@ def outcomes(rows: Sequence[Row], out: Path) -> list[Outcome]:
         )
         for row in rows
     ]
+    titles = {row.title for row in rows}
     foreign = [
-        Outcome(f.name, f.name.removeprefix(FOREIGN), '', 0, 0, 0.0, _evaluation(f))
+        Outcome(f.name, _foreign_title(f, titles), '', 0, 0, 0.0, _evaluation(f))
         for f in sorted(out.glob(f'{FOREIGN}*'))
     ]
     return ours + foreign
+
+
+def _foreign_title(folder: Path, ours: Set[str]) -> str:
+    """Return what a foreign method is called: beside ours of that name, not in its place."""
+    name = folder.name.removeprefix(FOREIGN)
+    return f'{name} ({ELSEWHERE})' if name in ours else name
 
 
 def _trained(folder: Path, budget: int) -> tuple[int, int, float]:
@@ -165,8 +174,15 @@ def _notes(table: PublishedTable, found: Sequence[Outcome]) -> tuple[str, ...]:
 
 
 def _judged_by(evaluation: dict[str, Any]) -> str:
-    judges = (evaluation.get(name, f'no {name}') for name in ('detector', 'parser'))
+    judges = (_judge(evaluation, name) for name in ('detector', 'parser'))
     return ', '.join((f'{evaluation["frames"]} frames of {evaluation["data"]}', *judges))
+
+
+def _judge(evaluation: dict[str, Any], kind: str) -> str:
+    if kind not in evaluation:
+        return f'no {kind}'
+    # Two files may have one name.
+    return f'{evaluation[kind]} ({evaluation[f"{kind}_sha256"][:8]})'
 
 
 def _further(found: Sequence[Outcome], shown: set[str | None]) -> Sheet:
@@ -181,7 +197,7 @@ def _further(found: Sequence[Outcome], shown: set[str | None]) -> Sheet:
 
 def _training(outcome: Outcome) -> tuple[str, str]:
     if not outcome.budget:
-        return 'elsewhere', NONE
+        return ELSEWHERE, NONE
     part = '' if outcome.steps == outcome.budget else f' of {outcome.budget}'
     return f'{outcome.steps}{part}', f'{outcome.seconds / 60:.1f}'
 

@@ -31,6 +31,9 @@ from morngan_train.metrics.test_set import OBJECTS
 from morngan_train.step import NonFiniteLossError
 from morngan_train.trainer import Trainer
 
+SCORES_VERSION = 2
+"""Of what scores mean; another makes old ones worthless. 2: mIoU over classes of the truth."""
+
 PROVIDER = 'cpu'
 """Scores differ a little between providers, and this one is everywhere."""
 
@@ -165,9 +168,11 @@ def _asked(source: str, data: Path, judges: Judges) -> dict[str, Any]:
     """Tell what scores depend on: when it changes, they are measured again."""
     path = Path(source)
     made = sorted(path.iterdir()) if path.is_dir() else [path] if path.is_file() else []
+    frames = [*data.glob('testB*/*'), *data.glob('testB*.json'), *data.glob('trainA*/*')]
     return {
+        'version': SCORES_VERSION,
         'source': source,
         'made': digest(made),
-        'frames': digest(sorted(data.glob('testB*/*'))),
+        'frames': digest(sorted(frames)),
         'judges': digest(path for path in (judges.detector, judges.parser) if path),
     }

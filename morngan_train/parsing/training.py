@@ -1,8 +1,11 @@
 """The training of a scene parser: every draw hangs on seed and step, so a run can go on."""
 
 from collections.abc import Callable
+from collections.abc import Mapping
+from collections.abc import Sequence
 import copy
 from dataclasses import dataclass
+import hashlib
 import math
 from pathlib import Path
 from typing import Any
@@ -71,7 +74,7 @@ def train(
         The running mean of the weights, in evaluation mode.
 
     Raises:
-        CheckpointError: The checkpoint is of other settings.
+        CheckpointError: The checkpoint is of other settings, other pictures or another network.
         DataError: A file cannot be used.
         KeyboardInterrupt: Ctrl-C; the checkpoint is of the last step done.
     """
@@ -84,7 +87,8 @@ def train(
     # Rare classes weigh more, but not as much more as they are rarer: a tenth of the most at most.
     weights = torch.from_numpy(1 / np.log(1.1 + shares(pairs))).float()
     parts = {'network': network, 'mean': mean, 'optimizer': optimizer}
-    step = _resume(last, settings, parts)
+    made_of = {'settings': repr(settings), 'data': _names(pairs)}
+    step = _resume(last, made_of, parts)
     score = ''
     with Progress(console=Console(stderr=True)) as progress:
         task = progress.add_task('parser', total=settings.steps, completed=step)
@@ -94,26 +98,27 @@ def train(
                 step += 1
                 _follow(mean, network, min(KEPT, step / (step + 10)))
                 if step % SAVE_EVERY == 0:
-                    _save(last, settings, parts, step)
+                    _save(last, made_of, parts, step)
                 if check is not None and step % check_every == 0:
                     score = f', mIoU {check(mean):.3f}'
                     progress.console.print(f'step {step}: loss {loss:.3f}{score}')
                 progress.update(task, completed=step, description=f'loss {loss:.3f}{score}')
         finally:
-            _save(last, settings, parts, step)
+            _save(last, made_of, parts, step)
     return mean
 
 
-def _resume(last: Path, settings: Settings, parts: dict[str, Any]) -> int:
+def _resume(last: Path, made_of: Mapping[str, str], parts: dict[str, Any]) -> int:
     """Load the checkpoint, if there is one; return the steps done."""
     if not last.is_file():
         return 0
     state = checkpoint.load(last)
-    if state.get('settings') != repr(settings):
-        raise checkpoint.CheckpointError(
-            f'{last} was written with {state.get("settings")}, not {settings}; '
-            'give the same options, or remove it'
-        )
+    for name, here in made_of.items():
+        if state.get(name) != here:
+            raise checkpoint.CheckpointError(
+                f'{last} was written with other {name}, {state.get(name)}, not {here}; '
+                'give the same options, or remove it'
+            )
     try:
         for name, part in parts.items():
             part.load_state_dict(state[name])
@@ -124,9 +129,15 @@ def _resume(last: Path, settings: Settings, parts: dict[str, Any]) -> int:
     return int(state['step'])
 
 
-def _save(last: Path, settings: Settings, parts: dict[str, Any], step: int) -> None:
+def _save(last: Path, made_of: Mapping[str, str], parts: dict[str, Any], step: int) -> None:
     states = {name: part.state_dict() for name, part in parts.items()}
-    checkpoint.save(last, {**states, 'settings': repr(settings), 'step': step})
+    checkpoint.save(last, {**states, **made_of, 'step': step})
+
+
+def _names(pairs: Sequence[Pair]) -> str:
+    """Tell pictures from others: how many there are, and a digest of their names and sizes."""
+    files = [f'{path.name} {path.stat().st_size}' for pair in pairs for path in pair]
+    return f'{len(pairs)} pictures ({hashlib.sha256(repr(files).encode()).hexdigest()[:8]})'
 
 
 def _step(

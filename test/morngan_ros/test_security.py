@@ -12,6 +12,7 @@ import pytest
 
 pytest.importorskip('rclpy', reason='needs ROS 2')
 
+from rclpy._rclpy_pybind11 import NodeNameNonExistentError
 from ros_fixtures import colorizer
 from ros_fixtures import Probe
 from ros_fixtures import probe
@@ -51,13 +52,14 @@ def absolute(name: str, node: str) -> str:
 
 def used(opened: Probe, node: str) -> set[tuple[str, str]]:
     """Ask the graph what a running node does, in the words of `allowed`."""
-    if node not in opened.node.get_node_names():
+    try:
+        return {
+            (right, name)
+            for right, use in USES.items()
+            for name, _ in getattr(opened.node, f'get_{use}_names_and_types_by_node')(node, '/')
+        }
+    except NodeNameNonExistentError:  # not yet there, or on its way out
         return set()
-    return {
-        (right, name)
-        for right, use in USES.items()
-        for name, _ in getattr(opened.node, f'get_{use}_names_and_types_by_node')(node, '/')
-    }
 
 
 @contextlib.contextmanager

@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+import shutil
 import signal
 from typing import Any
 
@@ -15,6 +16,7 @@ from morngan_train.experiments.budget import equal_budget
 from morngan_train.experiments.folder import locked
 from morngan_train.experiments.rows import Place
 from morngan_train.experiments.rows import rows_of
+from morngan_train.experiments.run import _asked
 from morngan_train.experiments.run import Judges
 from morngan_train.experiments.run import run_rows
 from morngan_train.recipe import load_recipe
@@ -26,7 +28,8 @@ STEPS, STOP = 8, 3
 
 def command(table: str, data: Path, base: Path, out: Path, *options: object) -> list[str]:
     given = ['experiments', table, '--scale', 'compact', '--data', data, '--base', base]
-    given += ['--out', out, '--steps', STEPS, '--accelerator', 'cpu', '--workers', 0, '--jobs', 1]
+    given += ['--out', out, '--steps', STEPS, '--accelerator', 'cpu', '--precision', '32-true']
+    given += ['--workers', 0, '--jobs', 1]
     return [str(value) for value in (*given, *options)]
 
 
@@ -112,6 +115,46 @@ def test_a_row_that_another_process_trains_is_passed_over(tested, base, tmp_path
     assert {path.name for path in (tmp_path / '1_baseline').iterdir()} == {'lock'}
 
 
+def test_rows_that_are_done_get_the_same_judges(tested, base, detector, tmp_path):
+    """Another detector for the second row looks at the first one again."""
+    out = tmp_path / 'out'
+    assert main(command('table7', tested, base, out, '--rows', '1')) == 0
+    assert read(out / 'clusters_2' / 'scores.json')['scores'].get('ap50_whole_person') is None
+    assert main(command('table7', tested, base, out, '--rows', '2', '--detector', detector)) == 0
+    shas = {read(out / f'clusters_{n}' / 'scores.json')['detector_sha256'] for n in (2, 3)}
+    assert len(shas) == 1
+
+
+def test_foreign_methods_that_another_process_scores_are_passed_over(
+    tested, base, tmp_path, capsys
+):
+    out = tmp_path / 'out'
+    ask = command('baselines', tested, base, out, '--rows', '1', '--foreign', 'UNIT=raw')
+    with locked(out / 'foreign_UNIT'):
+        assert main(ask) == 1
+    assert 'not finished: UNIT: another process' in capsys.readouterr().err
+    assert (out / 'cyclegan' / 'scores.json').exists()
+
+
+@pytest.mark.parametrize(
+    ('older', 'changed'),
+    [('testB_crop_to_full.json', '{}'), ('trainA/new.txt', 'x')],
+)
+def test_scores_depend_on_all_that_evaluate_reads(tested, tmp_path, older, changed):
+    asked = _asked('raw', tested, Judges(None, None, 1))
+    (tested / older).write_text(changed)
+    assert _asked('raw', tested, Judges(None, None, 1)) != asked
+
+
+def test_pages_of_both_data_sets_are_kept(tested, base, tmp_path):
+    """Although their folders have one name."""
+    kaist, out = tmp_path / 'kaist' / tested.name, tmp_path / 'out'
+    shutil.copytree(tested, kaist)
+    rows = ('--rows', 'morngan_kf,morngan_fk')
+    assert main(command('table6', tested, base, out, '--data-kaist', kaist, *rows)) == 0
+    assert sorted(p.name for p in out.glob('*.html')) == ['page_flir.html', 'page_kaist.html']
+
+
 def test_a_dry_run_prints_switches_steps_and_hours(tested, base, tmp_path, capsys):
     out = tmp_path / 'out'
     assert main(command('table7', tested, base, out, '--rows', '1,2', '--dry-run')) == 0
@@ -129,6 +172,7 @@ def test_a_dry_run_prints_switches_steps_and_hours(tested, base, tmp_path, capsy
         (('--steps', '3'), 'fewer than the 4'),
         (('--data', 'nowhere'), 'nowhere'),
         (('--detector', 'no.onnx'), 'no.onnx'),
+        (('--accelerator', 'gpux'), '--accelerator gpux cannot be had'),
     ],
 )
 def test_wrong_input_is_one_line(tested, base, tmp_path, capsys, options, message):

@@ -74,3 +74,6 @@ def test_progress_is_that_of_the_last_line(tmp_path):
     lines = [{'step': 3, 'seconds': 1.5}, {'step': 6, 'seconds': 2.5}]
     (tmp_path / 'log.jsonl').write_text(''.join(json.dumps(line) + '\n' for line in lines))
     assert progress(tmp_path) == (6, 2.5)
+    with (tmp_path / 'log.jsonl').open('a') as log:
+        log.write('{"step": 9, "sec')  # killed while it wrote
+    assert progress(tmp_path) == (6, 2.5)

@@ -20,7 +20,8 @@ from morngan_train.published import published_table
 
 
 def scored(name: str, title: str, direction: str = '', **scores: float | None) -> Outcome:
-    evaluation = {'scores': scores, 'data': 'data/flir', 'frames': 14, 'parser': 'camvid.onnx'}
+    evaluation = {'scores': scores, 'data': 'data/flir', 'frames': 14}
+    evaluation |= {'parser': 'camvid.onnx', 'parser_sha256': '0123456789abcdef'}
     return Outcome(name, title, direction, 50, 100, 90.0, evaluation)
 
 
@@ -35,13 +36,31 @@ def test_ours_and_the_papers_in_one_cell():
     assert rows['baseline'] == ('12.3 (50.5)', '- (23.8)', '0.67 (0.38)')
     assert rows['+SR'] == ('- (59.4)', '- (31.9)', '- (0.58)')
     assert beside.notes[0].endswith('490 test frames, HMSANet trained on Cityscapes')
-    assert beside.notes[1] == 'ours: 14 frames of data/flir, no detector, camvid.onnx'
+    assert beside.notes[1] == 'ours: 14 frames of data/flir, no detector, camvid.onnx (01234567)'
     assert further.head == ('', 'steps', 'minutes', 'psnr')
     assert further.rows == (
         ('1_baseline', '50 of 100', '1.5', '20.500'),
         ('6_sr', '0 of 100', '0.0', '-'),
     )
     assert '| baseline | 12.3 (50.5) | - (23.8) | 0.67 (0.38) |' in as_markdown(beside)
+
+
+def test_judges_of_one_name_are_told_apart():
+    one, other = scored('1_baseline', 'baseline', apce=0.5), scored('6_sr', '+SR', apce=0.6)
+    assert other.evaluation is not None
+    other.evaluation['parser_sha256'] = 'fedcba9876543210'
+    notes = sheets('table5', [one, other])[0].notes
+    assert [note[-10:] for note in notes if note.startswith('ours')] == ['(01234567)', '(fedcba98)']
+
+
+def test_a_method_of_others_stands_beside_ours_of_that_name(tested, tmp_path):
+    rows = equal_budget(rows_of('baselines', Place('compact', tested, base=shipped('tiny'))), 100)
+    judge('raw', tmp_path / 'foreign_CycleGAN', tested, Judges(None, None, 1))
+    found = outcomes(rows, tmp_path)
+    title, score = found[-1].title, found[-1].score('apce')
+    assert (title, score) == ('CycleGAN (elsewhere)', 1.0)
+    objects = {row[0]: row[1:] for row in sheets('baselines', found)[0].rows}
+    assert {'CycleGAN', 'CycleGAN (elsewhere)'} <= objects.keys()
 
 
 def test_methods_that_the_paper_has_not_come_last():

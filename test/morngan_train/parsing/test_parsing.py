@@ -95,6 +95,15 @@ def test_other_settings_do_not_go_on(data: Path, tmp_path: Path) -> None:
     assert main([*arguments, '--steps', '2']) == 2
 
 
+def test_other_pictures_do_not_go_on(data: Path, tmp_path: Path) -> None:
+    """A network of other pictures must not be exported as if it were trained on these."""
+    pairs, last = list_pairs(data, 'train'), tmp_path / 'a.pt'
+    settings = Settings(steps=1, batch=1, size=(64, 64))
+    train(pairs, settings, last)
+    with pytest.raises(checkpoint.CheckpointError, match='written with other data'):
+        train(pairs[:-1], settings, last)
+
+
 def test_a_checkpoint_of_another_network_is_refused(data: Path, tmp_path: Path) -> None:
     """As one from before the head lost its dropout layer."""
     pairs, last = list_pairs(data, 'train'), tmp_path / 'a.pt'
