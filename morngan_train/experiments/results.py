@@ -36,6 +36,11 @@ FURTHER = (
 
 NONE = '-'
 ELSEWHERE = 'elsewhere'
+TRANSFER = (
+    'at full scale rows trained on KAIST have the phases of MornGAN, those on FLIR their own: '
+    'compare within a direction'
+)
+"""What must be known of Table 6."""
 _MEAN = ' mean'
 
 
@@ -134,10 +139,10 @@ def _beside(table: PublishedTable, found: Sequence[Outcome]) -> Sheet:
 
 
 def _cell(table: PublishedTable, title: str, column: str, found: Sequence[Outcome]) -> str:
-    theirs = table.rows[title][table.columns.index(column)] if title in table.rows else None
+    theirs = table.rows.get(title.removesuffix(f' ({ELSEWHERE})'))
     ours = our_figure(table, title, column, found)
     show = _percent if table.percent(column) else _share
-    return f'{show(ours)} ({show(theirs)})'
+    return f'{show(ours)} ({show(theirs[table.columns.index(column)] if theirs else None)})'
 
 
 def our_figure(
@@ -169,6 +174,7 @@ def _notes(table: PublishedTable, found: Sequence[Outcome]) -> tuple[str, ...]:
     return (
         f'the paper: {theirs}',
         *(f'ours: {by}' for by in ours),
+        *([TRANSFER] if table.number == 6 else []),
         'compare our figures with each other; with the paper only under its data and its judges',
     )
 

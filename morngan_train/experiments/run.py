@@ -32,7 +32,7 @@ from morngan_train.step import NonFiniteLossError
 from morngan_train.trainer import Trainer
 
 SCORES_VERSION = 2
-"""Of what scores mean; another makes old ones worthless. 2: mIoU over classes of the truth."""
+"""Of what scores mean; another makes old ones worthless."""
 
 PROVIDER = 'cpu'
 """Scores differ a little between providers, and this one is everywhere."""

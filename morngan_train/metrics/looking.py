@@ -75,7 +75,8 @@ class Looker(Detector):
         x1, y1, x2, y2 = window
         part = rgb[y1:y2, x1:x2]
         small = _fit(part, self.size)
-        scale = np.array([part.shape[1] / small.shape[1], part.shape[0] / small.shape[0]] * 2)
+        # One scale for both axes, before rounding to pixels: that of YOLO's makers.
+        scale = max(1.0, part.shape[0] / self.size[0], part.shape[1] / self.size[1])
         raw = self._detect(small)
         boxes = raw.boxes * scale + [x1, y1, x1, y1]
         cut = (boxes[:, :2] < [x1 + MARGIN, y1 + MARGIN]) & [x1 > 0, y1 > 0]

@@ -137,13 +137,15 @@ def test_foreign_methods_that_another_process_scores_are_passed_over(
 
 
 @pytest.mark.parametrize(
-    ('older', 'changed'),
-    [('testB_crop_to_full.json', '{}'), ('trainA/new.txt', 'x')],
+    ('file', 'content'),
+    [('testB_crop_to_full.json', '{}'), ('trainA/new.txt', 'x'), ('trainA_thermal/new.txt', 'x')],
 )
-def test_scores_depend_on_all_that_evaluate_reads(tested, tmp_path, older, changed):
-    asked = _asked('raw', tested, Judges(None, None, 1))
-    (tested / older).write_text(changed)
-    assert _asked('raw', tested, Judges(None, None, 1)) != asked
+def test_scores_depend_on_all_that_evaluate_reads(tested, tmp_path, file, content):
+    data = shutil.copytree(tested, tmp_path / 'data')
+    asked = _asked('raw', data, Judges(None, None, 1))
+    assert _asked('raw', data, Judges(None, None, 1)) == asked
+    (data / file).write_text(content)
+    assert _asked('raw', data, Judges(None, None, 1)) != asked
 
 
 def test_pages_of_both_data_sets_are_kept(tested, base, tmp_path):
