@@ -2,6 +2,7 @@
 
 import os
 from pathlib import Path
+import re
 from typing import NamedTuple
 
 _PAGE = os.sysconf('SC_PAGE_SIZE')
@@ -13,12 +14,14 @@ class Figures(NamedTuple):
 
     Attributes:
         resident: Bytes that it holds in RAM.
+        shared: Those of them that lie in shared memory, its own and that of others it has read.
         threads: Those of libraries included.
         descriptors: Open files, sockets and pipes.
         cpu: Seconds of processor time since its start, of all its threads.
     """
 
     resident: int
+    shared: int
     threads: int
     descriptors: int
     cpu: float
@@ -35,7 +38,14 @@ def read(pid: int) -> Figures:
     fields = (folder / 'stat').read_text().rpartition(')')[2].split()
     return Figures(
         resident=int(fields[24 - 3]) * _PAGE,
+        shared=_shared((folder / 'status').read_text()),
         threads=int(fields[20 - 3]),
         descriptors=sum(1 for _ in (folder / 'fd').iterdir()),
         cpu=(int(fields[14 - 3]) + int(fields[15 - 3])) / _TICK,
     )
+
+
+def _shared(status: str) -> int:
+    """Find the bytes of shared memory; 0 where the kernel does not tell (a process that ends)."""
+    found = re.search(r'^RssShmem:\s*(\d+) kB$', status, re.MULTILINE)
+    return int(found[1]) * 1024 if found else 0

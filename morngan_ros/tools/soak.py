@@ -164,7 +164,14 @@ class Director:
             seen = proc.read(self._pid)
             counters = {k: int(v) for k, v in self.watch.values.items() if v.isdecimal()}
             self.samples.append(
-                Sample(time.time_ns(), seen.resident, seen.threads, seen.descriptors, counters)
+                Sample(
+                    time.time_ns(),
+                    seen.resident,
+                    seen.shared,
+                    seen.threads,
+                    seen.descriptors,
+                    counters,
+                )
             )
 
     def _set_parameters(self, values: Values, then: Callable[[], None] | None = None) -> None:
@@ -333,11 +340,13 @@ def describe(record: Record, stream: Stream) -> dict[str, Any]:
 def show(report: Mapping[str, Any]) -> None:
     """Print the minutes and the verdict."""
     console = Console()
-    table = Table('minute', 'frames/s', 'p50 ms', 'p99 ms', 'memory MiB', 'reloads', title='Soak')
+    heads = 'minute', 'frames/s', 'p50 ms', 'p99 ms', 'memory MiB', 'shared of it', 'reloads'
+    table = Table(*heads, title='Soak')
     for row in report['minutes']:
         latency = row['latency_ms']
         values = row['minute'], row['frames_per_second'], latency.get('p50'), latency.get('p99')
-        table.add_row(*map(str, (*values, row['resident_mib'], row['reloads'])))
+        memory = row['resident_mib'], row['shared_mib']
+        table.add_row(*map(str, (*values, *memory, row['reloads'])))
     console.print(table)
     verdict = Table('what', 'found', 'limit', 'kept')
     for check in report['checks']:

@@ -25,6 +25,7 @@ class Sample:
     Attributes:
         time_ns: Time since 1970 in nanoseconds.
         resident: Bytes in RAM.
+        shared: Those of them in shared memory, which publishers of other processes fill too.
         threads: How many.
         descriptors: How many.
         counters: Of its diagnostics, by name.
@@ -32,6 +33,7 @@ class Sample:
 
     time_ns: int
     resident: int
+    shared: int
     threads: int
     descriptors: int
     counters: dict[str, int] = field(default_factory=dict)
@@ -140,18 +142,23 @@ def minutes(record: Record) -> list[dict[str, Any]]:
     for begin in range(record.sent[0], record.sent[-1], MINUTE_NS):
         end = begin + MINUTE_NS
         arrivals = [pair for pair in record.arrivals if begin <= pair[1] < end]
-        resident = [s.resident for s in record.samples if begin <= s.time_ns < end]
+        samples = [s for s in record.samples if begin <= s.time_ns < end]
         span = (min(end, record.sent[-1]) - begin) / 1e9
         rows.append(
             {
                 'minute': len(rows) + 1,
                 'frames_per_second': round(len(arrivals) / span, 2),
                 'latency_ms': latencies(arrivals),
-                'resident_mib': round(float(np.median(resident)) / 2**20, 1) if resident else None,
+                'resident_mib': _median_mib([s.resident for s in samples]),
+                'shared_mib': _median_mib([s.shared for s in samples]),
                 'reloads': sum(begin <= reload.begin_ns < end for reload in record.reloads),
             }
         )
     return rows
+
+
+def _median_mib(values: Sequence[int]) -> float | None:
+    return round(float(np.median(values)) / 2**20, 1) if values else None
 
 
 def tenth(samples: Sequence[Sample], number: int) -> list[Sample]:
