@@ -2,6 +2,9 @@
 
 from dataclasses import replace
 import json
+import os
+from pathlib import Path
+import time
 
 import cv2
 import numpy as np
@@ -13,6 +16,7 @@ import ros_fixtures  # noqa: F401  sets a DDS domain of its own
 from tiny_models import FALSE_COLOR
 from tiny_models import save_generator
 
+from morngan_ros.tools import ros
 from morngan_ros.tools import soak
 from morngan_ros.tools import soak_plot
 from morngan_ros.tools import soak_verdict
@@ -161,6 +165,19 @@ def test_the_plot_shows_growth():
     columns = np.flatnonzero(line.any(axis=0))
     left, right = (np.flatnonzero(line[:, columns[i]]).mean() for i in (0, -1))
     assert right < left - 50  # rows count from the top
+
+
+def test_one_reload_at_a_time():
+    """Nobody answers here: the second reload, due after 0.75 s, must not be asked for."""
+    models = Path('one.onnx'), Path('two.onnx'), Path('broken.onnx')
+    with ros.node('director', None) as (node, _):
+        director = soak.Director(node, os.getpid(), 10.0, models, pytest.fail)
+        end = time.monotonic() + 1.0
+        while time.monotonic() < end:
+            director.work()
+            time.sleep(0.01)
+    assert [reload.model for reload in director.reloads] == ['two.onnx']
+    assert director.reloading
 
 
 def test_soak_of_a_real_node(tmp_path):
