@@ -27,6 +27,7 @@ from rclpy.qos import qos_profile_sensor_data
 from sensor_msgs.msg import Image
 
 from morngan_ros import proc
+from morngan_ros.allocator import set_up_allocator
 from morngan_ros.errors import SourceError
 from morngan_ros.models import default_model
 from morngan_ros.tools import cli
@@ -263,6 +264,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; returns the exit code."""
     options = _parse(argv)
     if options.role != 'all':
+        # As the node does: page faults of a frame's buffers here would be taken for its latency.
+        set_up_allocator()
         result = (publish if options.role == 'camera' else subscribe)(options)
         options.out.write_text(json.dumps(result))
         return 0
