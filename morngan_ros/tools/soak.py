@@ -75,8 +75,6 @@ PARAMETERS: tuple[Values, ...] = (
 )
 # Seconds that a limited rate lasts, and that a guest has until it is killed.
 LIMITED, STAYS = 2.0, 5.0
-# Seconds that the answer to a reload may take at the end.
-ANSWERS_WITHIN = 10.0
 
 VISITED: tuple[tuple[type, str, str], ...] = (
     (Image, 'image_color', 'reliable'),
@@ -196,13 +194,8 @@ class Director:
         if 'max_rate' in values:
             self._at(time.monotonic() + LIMITED, lambda: self._set_parameters({'max_rate': 0.0}))
 
-    @property
-    def reloading(self) -> bool:
-        """Whether the answer to a reload is still to come."""
-        return bool(self.reloads) and self.reloads[-1].end_ns is None
-
     def _reload(self) -> None:
-        if self.reloading:
+        if self.reloads and self.reloads[-1].end_ns is None:
             return  # the node would load what is named now, and answer for what was named then
         model = next(self._models)
         self.doing = f'reload {model.name}'
@@ -308,9 +301,6 @@ def run(
             if elapsed < stream.seconds:
                 director.work()
             progress.update(task, completed=int(elapsed), description=director.doing)
-        give_up = time.monotonic() + ANSWERS_WITHIN
-        while director.reloading and colorizer.exit_code is None and time.monotonic() < give_up:
-            executor.spin_once(timeout_sec=0.05)
         # After Ctrl-C the verdict is about what was seen until then.
         if camera.end():
             raise SourceError(f'the camera failed: {camera.last_words()}')

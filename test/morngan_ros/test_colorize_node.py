@@ -309,6 +309,9 @@ def test_diagnostics_tell_what_runs(node, shared_probe):
     assert work.level == DiagnosticStatus.OK
     assert (values['provider'], values['precision'], values['model']) == ('cpu', 'fp32', 'tiny')
     assert re.fullmatch('[0-9a-f]{64}', values['model sha256'])
+    use = next(s for s in message.status if s.name == 'shared/colorizer: resources')
+    used = {entry.key: float(entry.value) for entry in use.values}
+    assert 1 < used['shared memory of it (MiB)'] < used['memory (MiB)']
 
 
 def test_best_effort_subscriber_gets_every_frame(tmp_path, model):
