@@ -69,7 +69,18 @@ def _parser() -> argparse.ArgumentParser:
         'that is stopped (Ctrl-C) goes on where it was with --resume auto.',
     )
     fit.add_argument('--config', type=Path, required=True, help='recipe, see config/train/')
-    fit.add_argument('--data', type=Path, help='data folder, see docs/data.md')
+    fit.add_argument(
+        '--data',
+        type=Path,
+        action='append',
+        help='data folder, see docs/data.md; several may be given, each with its --data',
+    )
+    fit.add_argument(
+        '--shares',
+        type=float,
+        nargs='+',
+        help='share of the draws of each data folder (default: every picture equally often)',
+    )
     fit.add_argument('--out', type=Path, help='folder of the run (default: runs/RECIPE)')
     fit.add_argument('--resume', help='a checkpoint, or auto: last.pt of the run if there is one')
     fit.add_argument('--accelerator', default='auto', help='cpu, cuda, auto (default)')
@@ -149,13 +160,22 @@ def _export(args: argparse.Namespace) -> int:
 def _fit(args: argparse.Namespace) -> int:
     recipe = load_recipe(args.config)
     if args.dry_run:
-        return _dry_run(recipe, args.data)
+        return _dry_run(recipe, args.data, args.shares)
     if args.data is None:
         raise DataError('--data FOLDER is missing; see docs/data.md for what it holds')
+    _check_shares(args.data, args.shares)
     out = args.out or Path('runs') / recipe.name
     fabric = open_fabric(args.accelerator, args.precision, args.devices)
     fabric.launch()
-    trainer = Trainer(recipe, args.data, out, fabric, workers=args.workers, compile=args.compile)
+    trainer = Trainer(
+        recipe,
+        args.data,
+        out,
+        fabric,
+        shares=args.shares,
+        workers=args.workers,
+        compile=args.compile,
+    )
     _resume(trainer, args.resume)
     # No process may write the checkpoint that another is about to look for.
     fabric.barrier()
@@ -178,7 +198,15 @@ def _resume(trainer: Trainer, wanted: str | None) -> None:
         print(f'note: the recipe differs from that of {path} in {fields}', file=sys.stderr)
 
 
-def _dry_run(recipe: Recipe, data: Path | None) -> int:
+def _check_shares(data: list[Path], shares: list[float] | None) -> None:
+    if shares is not None and (len(shares) != len(data) or min(shares) <= 0):
+        raise DataError(
+            f'--shares has {len(shares)} values for {len(data)} data folders: give each a positive '
+            'one, in the order of --data'
+        )
+
+
+def _dry_run(recipe: Recipe, data: list[Path] | None, shares: list[float] | None) -> int:
     rows = table(recipe.schedule)
     shown = Table(*rows[0], title=f'{recipe.name}: {total_epochs(recipe.schedule)} epochs')
     for row in rows:
@@ -189,10 +217,12 @@ def _dry_run(recipe: Recipe, data: Path | None) -> int:
     choices = recipe.choices.model_dump()
     console.print(', '.join(f'{name}: {value}' for name, value in choices.items()))
     if data is not None:
-        crops = open_data(recipe, data)
+        _check_shares(data, shares)
+        crops = open_data(recipe, data, shares)
         steps = recipe.steps_per_epoch or len(crops)
+        names = ', '.join(map(str, data))
         console.print(
-            f'{data}: {len(crops.day)} day, {len(crops.night)} night pictures, '
+            f'{names}: {len(crops.day)} day, {len(crops.night)} night pictures, '
             f'{steps} steps an epoch, {steps * total_epochs(recipe.schedule)} in all'
         )
     return 0

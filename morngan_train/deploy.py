@@ -9,14 +9,13 @@ from torch.nn import functional as F
 from morngan_train.networks.generator import CHANNELS
 from morngan_train.networks.generator import Translator
 
-MULTIPLE = 4
-
 
 class Colorizer(nn.Module):
-    """Thermal uint8 [N, 1, H, W] -> colour uint8 [N, H, W, 3] RGB, any H and W of at least 8.
+    """Thermal uint8 [N, 1, H, W] -> colour uint8 [N, H, W, 3] RGB, any H and W of at least `least`.
 
-    Scaling to [-1, 1], replication to three channels, reflection padding to a multiple of 4,
-    cropping back and rounding happen inside, so that the exported file is all a vehicle needs.
+    Scaling to [-1, 1], replication to three channels, reflection padding to a multiple of what the
+    network asks for, cropping back and rounding happen inside, so that the exported file is all a
+    vehicle needs.
 
     Args:
         translator: G_BA; copied, so the original can be trained on.
@@ -25,12 +24,18 @@ class Colorizer(nn.Module):
     def __init__(self, translator: Translator) -> None:
         super().__init__()
         self.translator = _with_leaky_relu(copy.deepcopy(translator)).eval()
+        self.multiple = translator.encoder.multiple
+
+    @property
+    def least(self) -> int:
+        """Smallest height and width: a reflection reaches no further than the frame."""
+        return max(8, self.multiple // 2 + 1)
 
     def forward(self, thermal: torch.Tensor) -> torch.Tensor:
         """Colorize a batch of frames."""
         height, width = thermal.shape[-2:]
         x = thermal.to(torch.float32) * (1 / 127.5) - 1
-        x = F.pad(x, (0, -width % MULTIPLE, 0, -height % MULTIPLE), mode='reflect')
+        x = F.pad(x, (0, -width % self.multiple, 0, -height % self.multiple), mode='reflect')
         x = x.expand(-1, CHANNELS, -1, -1)
         y = self.translator(x)[..., :height, :width]
         y = ((y + 1) * 127.5).round().clamp(0, 255)

@@ -15,11 +15,11 @@ import torch
 
 from morngan_train import checkpoint
 from morngan_train.deploy import Colorizer
-from morngan_train.networks.generator import build_translator
 from morngan_train.quantize import psnr
 from morngan_train.quantize import quantize
 from morngan_train.recipe import parse_recipe
 from morngan_train.recipe import Recipe
+from morngan_train.system import build_half
 
 CONTRACT = 1
 OPSET = 18
@@ -57,9 +57,8 @@ def load_trained(path: Path, *more: Path) -> Trained:
     state = states[0]
     recipe = parse_recipe(state['recipe'], str(path))
     shape = recipe.generator
-    translator = build_translator(
-        shape.ngf, shape.blocks, shape.stem, shape.decoder_norm, shape.attention
-    )
+    # Decoders of both domains have one shape, so that this is G_BA's.
+    translator = build_half(shape, thermal=True, pretrained=False)
     try:
         weights = [s['average'] for s in states]
         translator.load_state_dict(
@@ -139,7 +138,8 @@ def _session(model: onnx.ModelProto) -> onnxruntime.InferenceSession:
 def to_onnx(colorizer: Colorizer) -> onnx.ModelProto:
     """Trace a colorizer to ONNX opset 18 with dynamic height and width."""
     example = torch.zeros(1, 1, 126, 130, dtype=torch.uint8)
-    sides = {2: torch.export.Dim('height', min=8), 3: torch.export.Dim('width', min=8)}
+    least = colorizer.least
+    sides = {2: torch.export.Dim('height', min=least), 3: torch.export.Dim('width', min=least)}
     with warnings.catch_warnings():
         warnings.simplefilter('ignore')
         program = torch.onnx.export(

@@ -1,5 +1,6 @@
 """What one optimisation step minimises: every loss by name, with its weight of the phase."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -12,13 +13,18 @@ from morngan_train.losses.attention_diversity import attention_diversity
 from morngan_train.losses.attention_diversity import attention_integration
 from morngan_train.losses.attention_similarity import accs_loss
 from morngan_train.losses.boundary import boundary_loss
+from morngan_train.losses.chroma_smoothness import chroma_smoothness
 from morngan_train.losses.collaborative_attention import aca_loss
 from morngan_train.losses.collaborative_attention import MERGED
 from morngan_train.losses.collaborative_attention import SEPARATE
 from morngan_train.losses.conditional_gradient import background_mask
 from morngan_train.losses.conditional_gradient import cgr_loss
 from morngan_train.losses.cycle import cycle_loss
+from morngan_train.losses.edge_correlation import edge_correlation_loss
+from morngan_train.losses.edge_recall import edge_recall_loss
+from morngan_train.losses.low_resolution import low_resolution_loss
 from morngan_train.losses.monochrome import monochrome_loss
+from morngan_train.losses.perceptual import perceptual_loss
 from morngan_train.losses.scale_robustness import sr_loss
 from morngan_train.losses.segmentation import segmentation_loss
 from morngan_train.losses.structured_gradient import sga_loss
@@ -32,6 +38,8 @@ from morngan_train.semantics import Semantics
 from morngan_train.system import Translations
 
 Losses = dict[str, torch.Tensor]
+Seen = Sequence[torch.Tensor]
+"""Features of a batch of pictures by level, as `Perception` gives them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +56,8 @@ class Judged:
     """G_BA of the rescaled night frame, [N, 3, s, s]."""
     scaled_night: torch.Tensor | None
     """G_AB of the rescaled day picture."""
+    seen_pairs: tuple[Seen, Seen] | None = None
+    """Features of G_BA(day thermal) and of the day picture."""
 
 
 def generator_losses(batch: Sample, judged: Judged, recipe: Recipe, phase: Phase) -> Losses:
@@ -75,16 +85,93 @@ def generator_losses(batch: Sample, judged: Judged, recipe: Recipe, phase: Phase
         losses |= segmentation_losses(judged.semantics, phase)
         if phase.aca > 0:
             losses['aca'] = phase.aca * _aca(judged, judged.semantics, recipe)
+    losses |= structure_losses(made.fake_day, batch['night'], recipe)
     if made.colored_day is not None:
-        losses |= pair_losses(batch, made.colored_day, recipe, phase)
+        losses |= pair_losses(batch, made.colored_day, recipe, phase, judged.seen_pairs)
     return losses
 
 
-def pair_losses(batch: Sample, colored: torch.Tensor, recipe: Recipe, phase: Phase) -> Losses:
-    """Return the weighted losses of registered day pairs; `colored` is G_BA(day thermal)."""
+def pair_losses(
+    batch: Sample,
+    colored: torch.Tensor,
+    recipe: Recipe,
+    phase: Phase,
+    seen: tuple[Seen, Seen] | None = None,
+) -> Losses:
+    """Return the weighted losses of registered day pairs.
+
+    Args:
+        batch: With the pairs.
+        colored: G_BA(day thermal).
+        recipe: Constant factors.
+        phase: Its weight of pairs.
+        seen: Features of `colored` and of the day picture; None where nobody looks.
+    """
     r = recipe.losses
-    loss = aligned_loss(colored, batch['day'], sigma=r.aligned_blur, chroma_weight=r.aligned_chroma)
-    return {'aligned': phase.aligned * loss, 'tv_pairs': r.tv * total_variation(colored)}
+    loss = aligned_loss(
+        colored,
+        batch['day'],
+        sigma=r.aligned_blur,
+        ssim_weight=r.aligned_ssim,
+        blurred_weight=r.aligned_l1,
+        chroma_weight=r.aligned_chroma,
+    )
+    losses = {'aligned': phase.aligned * loss}
+    if r.tv > 0:
+        losses['tv_pairs'] = r.tv * total_variation(colored)
+    if r.perceptual > 0 and seen is not None:
+        losses['perceptual'] = r.perceptual * perceptual_loss(*seen)
+    structure = structure_losses(colored, batch['day_thermal'], recipe)
+    factor = r.structure_on_pairs
+    return losses | {f'{name}_pairs': factor * loss for name, loss in structure.items()}
+
+
+def structure_losses(color: torch.Tensor, thermal: torch.Tensor, recipe: Recipe) -> Losses:
+    """Return what ties the edges of a colour picture to those of the thermal frame."""
+    r = recipe.losses
+    weights = {
+        'edge_recall': (r.edge_recall, edge_recall_loss),
+        'edge_correlation': (r.edge_correlation, edge_correlation_loss),
+        'chroma': (r.chroma_smoothness, chroma_smoothness),
+    }
+    return {
+        name: weight * loss(color, thermal)
+        for name, (weight, loss) in weights.items()
+        if weight > 0
+    }
+
+
+def to_day_losses(
+    batch: Sample,
+    fake_day: torch.Tensor,
+    low_day: torch.Tensor | None,
+    scores: tuple[Scores, Scores] | None,
+    recipe: Recipe,
+    phase: Phase,
+) -> Losses:
+    """Return the weighted losses of G_BA on night frames and on colour at low resolution.
+
+    Args:
+        batch: Real crops.
+        fake_day: G_BA(night).
+        low_day: G_BA of the thermal frames whose colour is known at low resolution, if any.
+        scores: D_A of the day pictures and of `fake_day`, attached; None before it acts.
+        recipe: Constant factors and choices.
+        phase: Factors of the present phase.
+    """
+    r = recipe.losses
+    losses = structure_losses(fake_day, batch['night'], recipe)
+    if scores is not None:
+        adversarial = generator_loss(*scores, form=r.adversarial_form)
+        losses['adversarial_a'] = phase.adversarial * r.adversarial * adversarial
+    if r.tv > 0:
+        losses['tv_a'] = r.tv * total_variation(fake_day)
+    if phase.cgr > 0:
+        padding = recipe.choices.gradient_padding
+        losses['cgr'] = phase.cgr * cgr_loss(fake_day, batch['night'], padding=padding)
+    if low_day is not None:
+        losses['low'] = r.low * low_resolution_loss(low_day, batch['low_color'])
+    return losses
 
 
 def identity_losses(
@@ -115,9 +202,10 @@ def _translation_losses(batch: Sample, judged: Judged, recipe: Recipe, phase: Ph
         region=choices.sga_region,
     )
     regulariser = r.sga if choices.scale_whole_sga else 1.0
+    weight = phase.adversarial * r.adversarial
     losses = {
-        'adversarial_a': r.adversarial * adversarial(judged.real[0], judged.fake[0]),
-        'adversarial_b': r.adversarial * adversarial(judged.real[1], judged.fake[1]),
+        'adversarial_a': weight * adversarial(judged.real[0], judged.fake[0]),
+        'adversarial_b': weight * adversarial(judged.real[1], judged.fake[1]),
         'cycle_a': cycle(made.again_day, batch['day']),
         'cycle_b': cycle(made.again_night, batch['night']),
     }

@@ -51,6 +51,11 @@ class Phase(Section):
         default=True,
         description='false: only the aligned pairs, and S_A if ra says so: a cheap warm start',
     )
+    direction: Literal['both', 'to_day'] = Field(
+        default='both',
+        description='to_day: G_BA and D_A alone, from night frames and pairs; no fake night',
+    )
+    adversarial: float = Field(default=1.0, ge=0, description='factor on losses.adversarial')
     lr_factor: float = Field(default=1.0, gt=0, le=10)
     segmenter_lr_factor: float = Field(
         default=1.0, gt=0, le=10, description='further factor for S_A and S_B, for small budgets'
@@ -81,6 +86,13 @@ class Phase(Section):
                 'cgr, sr, aca, memory, fb, rb and fa need unpaired night frames: remove them, '
                 'or set unpaired: true'
             )
+        if self.direction == 'to_day' and (self.sr > 0 or self.segments or self.aligned == 0):
+            raise ValueError(
+                'direction: to_day trains on pairs and has no fake night: give aligned a weight '
+                'and remove sr and all terms of segmentation'
+            )
+        if self.direction == 'both' and self.adversarial == 0:
+            raise ValueError('adversarial: 0 needs direction: to_day')
         if self.aligned == 0 and self.ta > 0:
             raise ValueError('ta needs the registered day thermal: give aligned a weight')
         if self.segmenters == 'frozen' and (self.ra > 0 or self.rb > 0 or self.ta > 0):
@@ -246,6 +258,8 @@ def _trained(phase: Phase) -> list[str]:
     s_b = ['S_B'] if learns and (phase.fb > 0 or phase.rb > 0 or phase.ta > 0) else []
     if not phase.unpaired:
         return ['G_BA', *s_a, *s_b]
+    if phase.direction == 'to_day':
+        return ['G_BA', 'D_A'] if phase.adversarial > 0 else ['G_BA']
     return ['G', 'D', *s_a, *s_b]
 
 

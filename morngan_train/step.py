@@ -15,12 +15,15 @@ from morngan_train.losses.adversarial import discriminator_loss
 from morngan_train.losses.scale_robustness import draw_scale
 from morngan_train.losses.scale_robustness import rescale
 from morngan_train.networks.discriminator import Scores
+from morngan_train.networks.perception import Perception
 from morngan_train.objective import generator_losses
 from morngan_train.objective import identity_losses
 from morngan_train.objective import Judged
 from morngan_train.objective import Losses
 from morngan_train.objective import pair_losses
+from morngan_train.objective import Seen
 from morngan_train.objective import segmentation_losses
+from morngan_train.objective import to_day_losses
 from morngan_train.phases import Phase
 from morngan_train.recipe import Recipe
 from morngan_train.semantics import Parser
@@ -65,12 +68,21 @@ class Step:
         self.average = MovingAverage(self.generators, recipe.optimizer.ema)
         self.pools = {name: ImagePool(recipe.optimizer.pool) for name in 'ab'}
         self._parser = Parser(self.segmenters, recipe) if self.segmenters else None
-        self.optimizers = {
-            name: torch.optim.Adam(
-                network.parameters(), lr=recipe.optimizer.lr, betas=recipe.optimizer.betas
-            )
-            for name, network in self.networks.items()
-        }
+        self._perception = None
+        if recipe.perceives:
+            self._perception = Perception(recipe.generator.weights).to(fabric.device)
+        self.optimizers = {name: self._adam(network) for name, network in self.networks.items()}
+
+    def _adam(self, network: torch.nn.Module) -> torch.optim.Adam:
+        """Build the optimizer of a network; what was trained before is a group of its own."""
+        pretrained = network.pretrained_parameters() if isinstance(network, Generators) else []
+        known = {id(parameter) for parameter in pretrained}
+        groups = [{'params': [p for p in network.parameters() if id(p) not in known]}]
+        if pretrained:
+            groups.append({'params': pretrained})
+        return torch.optim.Adam(
+            groups, lr=self.recipe.optimizer.lr, betas=self.recipe.optimizer.betas
+        )
 
     @property
     def networks(self) -> dict[str, torch.nn.Module]:
@@ -87,10 +99,15 @@ class Step:
                 segmenter.features = torch.compile(segmenter.features)  # type: ignore[method-assign]
 
     def set_learning_rate(self, lr: float, segmenter_factor: float = 1.0) -> None:
-        """Set the learning rate of every optimizer, and that of the segmenters by a factor."""
+        """Set the learning rates: those of segmenters, discriminators and encoder by factors."""
+        factors = {
+            'segmenters': segmenter_factor,
+            'discriminators': self.recipe.optimizer.discriminator_lr_factor,
+        }
+        encoder = self.recipe.optimizer.encoder_lr_factor
         for name, optimizer in self.optimizers.items():
-            for group in optimizer.param_groups:
-                group['lr'] = lr * (segmenter_factor if name == 'segmenters' else 1.0)
+            for group, factor in zip(optimizer.param_groups, (1.0, encoder), strict=False):
+                group['lr'] = lr * factors.get(name, 1.0) * factor
 
     def __call__(self, batch: Sample, phase: Phase, epoch: int) -> dict[str, float]:
         """Optimise on one batch by the rules of a phase.
@@ -106,10 +123,12 @@ class Step:
         Raises:
             NonFiniteLossError: A loss or a gradient is NaN or infinite; no weight has changed.
         """
-        if phase.unpaired:
-            values = self._unpaired(batch, phase, epoch)
-        else:
+        if not phase.unpaired:
             values = self._pairs(batch, phase)
+        elif phase.direction == 'to_day':
+            values = self._to_day(batch, phase)
+        else:
+            values = self._unpaired(batch, phase, epoch)
         self.average.update(self.generators, self.number)
         self.number += 1
         return values
@@ -117,7 +136,8 @@ class Step:
     def _pairs(self, batch: Sample, phase: Phase) -> dict[str, float]:
         with self.fabric.autocast():
             colored = self.generators.color(batch['day_thermal'])
-        losses = pair_losses(batch, colored.float(), self.recipe, phase)
+            seen = self._see_pairs(batch, colored)
+        losses = pair_losses(batch, colored.float(), self.recipe, phase, seen)
         segmenters = self._learning_segmenters(phase)
         if segmenters and self._parser is not None:
             with self.fabric.autocast():
@@ -129,6 +149,50 @@ class Step:
         self._descend(['generators', *segmenters], losses)
         self.seen = None
         return values
+
+    def _see_pairs(self, batch: Sample, colored: torch.Tensor) -> tuple[Seen, Seen] | None:
+        """Look at the pairs as the perceptual loss does."""
+        if self._perception is None or self.recipe.losses.perceptual == 0:
+            return None
+        return self._perception(colored), self._perception(batch['day'])
+
+    def _to_day(self, batch: Sample, phase: Phase) -> dict[str, float]:
+        """Train G_BA and D_A alone; night frames and pairs go through the generator as one."""
+        day, n = batch['day'], len(batch['night'])
+        judge = self.discriminators.a
+        with self.fabric.autocast():
+            made = self.generators.color(torch.cat([batch['night'], batch['day_thermal']]))
+            made = made.float()
+            fake_day, colored = made[:n], made[n:]
+            low_day = None
+            if self.recipe.losses.low > 0:
+                low_day = self.generators.color(batch['low_thermal']).float()
+            seen = self._see_pairs(batch, colored)
+            scores = None
+            if phase.adversarial > 0:
+                judge.requires_grad_(False)
+                fake = self._score(fake_day)
+                judge.requires_grad_(True)
+                scores = self._score(day), fake
+        losses = to_day_losses(batch, fake_day, low_day, scores, self.recipe, phase)
+        losses |= pair_losses(batch, colored, self.recipe, phase, seen)
+        values = self._check(losses)  # before a fake that is not finite gets into a pool
+        self.seen = None
+        if scores is None:
+            self._descend(['generators'], losses)
+            return values
+        with self.fabric.autocast():
+            pooled = self._score(self.pools['a'](fake_day))
+        form = self.recipe.losses.adversarial_form
+        judging = {'discriminator_a': discriminator_loss(scores[0], pooled, form)}
+        values |= self._check(judging)
+        self._descend(['generators', 'discriminators'], losses, judging)
+        return values
+
+    def _score(self, day: torch.Tensor) -> Scores:
+        """Score day pictures by D_A, in float32."""
+        seen = None if self._perception is None else self._perception(day)
+        return [[score.float() for score in branch] for branch in self.discriminators.a(day, seen)]
 
     def _unpaired(self, batch: Sample, phase: Phase, epoch: int) -> dict[str, float]:
         day, night = batch['day'], batch['night']
@@ -142,8 +206,9 @@ class Step:
             self.discriminators.requires_grad_(True)
             semantics = self._segment(batch, made, phase)
             scaled = self._translate_scaled(batch, phase, epoch)
+            seen = None if made.colored_day is None else self._see_pairs(batch, made.colored_day)
         losses = generator_losses(
-            batch, Judged(made, real, fake, semantics, *scaled), self.recipe, phase
+            batch, Judged(made, real, fake, semantics, *scaled, seen), self.recipe, phase
         )
         if self.recipe.losses.identity > 0:
             losses |= self._identity(batch)
@@ -172,7 +237,7 @@ class Step:
     def _judge(self, day: torch.Tensor, night: torch.Tensor) -> tuple[Scores, Scores]:
         a, b = (
             [[score.float() for score in branch] for branch in domain]
-            for domain in self.discriminators(day, night)
+            for domain in self.discriminators(day, night, self._perception)
         )
         return a, b
 

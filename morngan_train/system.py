@@ -1,18 +1,24 @@
 """The networks of one training system, grouped as they are optimised."""
 
 import copy
+from typing import Any
 from typing import NamedTuple
 
 import torch
 from torch import nn
 
 from morngan_train.networks.bottleneck_segmenter import BottleneckSegmenter
+from morngan_train.networks.context_generator import ContextDecoder
+from morngan_train.networks.context_generator import ContextEncoder
 from morngan_train.networks.discriminator import Discriminator
 from morngan_train.networks.discriminator import Scores
+from morngan_train.networks.efficientnet_lite import NO_WEIGHTS
 from morngan_train.networks.generator import build_translator
 from morngan_train.networks.generator import Encoder
 from morngan_train.networks.generator import Translator
+from morngan_train.networks.perception import Perception
 from morngan_train.networks.segmenter import Segmenter
+from morngan_train.recipe import GeneratorRecipe
 from morngan_train.recipe import Recipe
 from morngan_train.recipe import SegmenterRecipe
 
@@ -43,19 +49,46 @@ class Translations(NamedTuple):
     """E_B(fake_night)."""
 
 
+def build_half(shape: GeneratorRecipe, *, thermal: bool, pretrained: bool = True) -> Translator:
+    """Build the encoder and the decoder of one domain.
+
+    Args:
+        shape: Of the recipe.
+        thermal: Whether the encoder looks at thermal frames, whose three channels are equal.
+        pretrained: Whether to load the encoder's weights, where the kind has any.
+
+    Returns:
+        Both, as the translation of the domain into itself.
+
+    Raises:
+        CheckpointError: The pretrained weights are missing, damaged or of another network.
+    """
+    if shape.kind == 'context':
+        weights = shape.weights if pretrained else NO_WEIGHTS
+        return Translator(ContextEncoder(weights, 1 if thermal else 3), ContextDecoder())
+    return build_translator(
+        shape.ngf, shape.blocks, shape.stem, shape.decoder_norm, shape.attention
+    )
+
+
 class Generators(nn.Module):
     """Encoders and decoders of both domains; A = daytime colour, B = night thermal."""
 
     def __init__(self, recipe: Recipe) -> None:
         super().__init__()
-        shape = recipe.generator
-        self.attends = shape.attention
-        self.a, self.b = (
-            build_translator(
-                shape.ngf, shape.blocks, shape.stem, shape.decoder_norm, shape.attention
-            )
-            for _ in 'ab'
-        )
+        self.attends = recipe.generator.attention
+        self.a = build_half(recipe.generator, thermal=False)
+        self.b = build_half(recipe.generator, thermal=True)
+
+    def pretrained_parameters(self) -> list[nn.Parameter]:
+        """List the weights that have seen the world already."""
+        encoders = (half.encoder for half in (self.a, self.b))
+        return [
+            parameter
+            for encoder in encoders
+            if isinstance(encoder, ContextEncoder)
+            for parameter in encoder.pretrained.parameters()
+        ]
 
     @property
     def night_to_day(self) -> Translator:
@@ -93,8 +126,8 @@ class Generators(nn.Module):
             fake_night=fake_night,
             again_day=self.a.decoder(encoded_fake_night),
             again_night=self.b.decoder(encoded_fake_day),
-            encoded_day=encoded_day,
-            encoded_fake_day=encoded_fake_day,
+            encoded_day=self.a.encoder.compared(encoded_day),
+            encoded_fake_day=self.a.encoder.compared(encoded_fake_day),
             colored_day=None if day_thermal is None else from_thermal[n:],
             maps_day=maps_day,
             maps_night=None if maps_thermal is None else maps_thermal[:n],
@@ -103,9 +136,12 @@ class Generators(nn.Module):
         )
 
     def _encode(
-        self, encoder: Encoder, image: torch.Tensor
-    ) -> tuple[torch.Tensor, torch.Tensor | None]:
-        return encoder.with_maps(image) if self.attends else (encoder(image), None)
+        self, encoder: Encoder | ContextEncoder, image: torch.Tensor
+    ) -> tuple[Any, torch.Tensor | None]:
+        """Encode; what decoders take is their own affair: a tensor, or features by level."""
+        if self.attends and isinstance(encoder, Encoder):
+            return encoder.with_maps(image)
+        return encoder(image), None
 
 
 class Discriminators(nn.Module):
@@ -117,9 +153,12 @@ class Discriminators(nn.Module):
         self.a = Discriminator(shape.ndf, shape.branches, shape.norm)
         self.b = Discriminator(shape.ndf, shape.branches, shape.norm)
 
-    def forward(self, day: torch.Tensor, night: torch.Tensor) -> tuple[Scores, Scores]:
+    def forward(
+        self, day: torch.Tensor, night: torch.Tensor, perception: Perception | None = None
+    ) -> tuple[Scores, Scores]:
         """Score a day and a night batch, [N, 3, S, S] in [-1, 1], real or fake."""
-        return self.a(day), self.b(night)
+        seen = [None if perception is None else perception(image) for image in (day, night)]
+        return self.a(day, seen[0]), self.b(night, seen[1])
 
 
 SegmentationNetwork = Segmenter | BottleneckSegmenter

@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Callable
 from collections.abc import Iterator
+from collections.abc import Sequence
 import contextlib
 from pathlib import Path
 import signal
@@ -57,12 +58,25 @@ def _leave_signals_to_the_loop(_worker: int) -> None:
         signal.signal(number, signal.SIG_IGN)
 
 
-def open_data(recipe: Recipe, root: Path) -> UnpairedCrops:
-    """Open a data folder with all that a recipe needs; raise DataError if something is missing."""
+def open_data(
+    recipe: Recipe, roots: Path | Sequence[Path], shares: Sequence[float] | None = None
+) -> UnpairedCrops:
+    """Open data folders with all that a recipe needs.
+
+    Args:
+        recipe: What is trained.
+        roots: Data folder, or several.
+        shares: Of the draws, one a folder; None draws every picture equally often.
+
+    Raises:
+        DataError: Something is missing.
+    """
     return UnpairedCrops(
-        root,
+        roots,
         recipe.data,
         recipe.seed,
+        shares=shares,
+        low=recipe.losses.low > 0,
         aligned=any(phase.aligned > 0 for phase in recipe.schedule),
         labelled=recipe.data.focus > 0 or any(p.needs_day_labels for p in recipe.schedule),
         denoise=recipe.denoises,
@@ -74,10 +88,11 @@ class Trainer:
 
     Args:
         recipe: What to train.
-        data: Data folder, see `morngan_train.data.unpaired`.
+        data: Data folder, or several, see `morngan_train.data.unpaired`.
         out: Folder of the run: `last.pt`, `epoch_NNN.pt` (weights to export), `log.jsonl`,
             `preview/epoch_NNN.png` (unseen frames) and `panels/epoch_NNN.png` (the last step).
         fabric: Devices and precision, launched.
+        shares: Of the draws, one a data folder; None draws every picture equally often.
         workers: Data loading processes, for each device.
         compile: Let torch.compile optimise the networks.
 
@@ -88,17 +103,19 @@ class Trainer:
     def __init__(
         self,
         recipe: Recipe,
-        data: Path,
+        data: Path | Sequence[Path],
         out: Path,
         fabric: Fabric,
         *,
+        shares: Sequence[float] | None = None,
         workers: int = 1,
         compile: bool = False,
     ) -> None:
-        self.recipe, self.data_root, self.out, self.fabric = recipe, data, out, fabric
+        self.recipe, self.out, self.fabric = recipe, out, fabric
+        self.roots = [data] if isinstance(data, Path) else list(data)
         self.workers = workers
         self.phases = recipe.schedule
-        self.data = open_data(recipe, data)
+        self.data = open_data(recipe, self.roots, shares)
         self.memory = Memory(len(self.data.night))
         self.steps = recipe.steps_per_epoch or len(self.data)
         self.epochs = total_epochs(self.phases)
@@ -246,7 +263,7 @@ class Trainer:
             },
         )
         save_preview(
-            self.step.average.model, self.data_root, self.out / f'preview/{name}.png', self.fabric
+            self.step.average.model, self.roots, self.out / f'preview/{name}.png', self.fabric
         )
         if self.step.seen is not None:
             panel = draw_panel(batch, *self.step.seen)

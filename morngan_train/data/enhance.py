@@ -6,6 +6,9 @@ import numpy as np
 from morngan_train.recipe import DayEnhancement
 from morngan_train.recipe import ThermalJitter
 
+KNOTS = 6
+"""Of a random curve of grey levels."""
+
 
 def tone_curve(rgb: np.ndarray, how: DayEnhancement) -> np.ndarray:
     """Find the curve that stretches a picture between two percentiles and sets its mean.
@@ -42,7 +45,9 @@ def enhance_day(rgb: np.ndarray, curve: np.ndarray, saturation: float) -> np.nda
 def jitter_thermal(
     gray: np.ndarray, how: ThermalJitter, rng: np.random.Generator, *, noise: bool = False
 ) -> np.ndarray:
-    """Change contrast and gamma of a thermal crop at random.
+    """Change contrast, gamma and grey levels of a thermal crop at random.
+
+    What depends on the counts then means nothing: shapes are what is left to learn from.
 
     Args:
         gray: uint8 [H, W].
@@ -55,9 +60,23 @@ def jitter_thermal(
     """
     gain = rng.uniform(1 - how.contrast, 1 + how.contrast)
     exponent = how.gamma ** rng.uniform(-1, 1)
-    u = gray.astype(np.float32) / 255
+    u: np.ndarray = gray.astype(np.float32) / 255
     mean = u.mean()
-    u = np.clip(mean + gain * (u - mean), 0, 1) ** exponent
+    u = np.clip(mean + gain * (u - mean), 0, 1) ** np.float32(exponent)
+    if how.curve > 0:
+        u = _random_curve(u, how.curve, rng)
+    if how.invert > 0 and rng.random() < how.invert:
+        u = 1 - u
+    if how.blur > 0 and rng.random() < 0.5:
+        u = cv2.GaussianBlur(u, (0, 0), rng.uniform(0.1, how.blur))
     if noise and how.noise > 0:
         u += rng.uniform(0, how.noise) * rng.standard_normal(u.shape, np.float32)
     return np.round(np.clip(u, 0, 1) * 255).astype(np.uint8)
+
+
+def _random_curve(u: np.ndarray, strength: float, rng: np.random.Generator) -> np.ndarray:
+    """Map grey levels in [0, 1] by a rising curve through knots of random heights."""
+    heights = np.concatenate([[0.0], rng.dirichlet(np.full(KNOTS, 2.0)).cumsum()])
+    places = np.linspace(0, 1, KNOTS + 1)
+    mixed = (1 - strength) * places + strength * heights
+    return np.asarray(np.interp(u, places, mixed), np.float32)

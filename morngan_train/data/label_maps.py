@@ -6,6 +6,7 @@ import zlib
 
 import numpy as np
 
+from morngan_train.data.folders import Pictures
 from morngan_train.data.reading import check_size
 from morngan_train.data.reading import DataError
 from morngan_train.data.reading import find_companions
@@ -30,9 +31,8 @@ class LabelMaps:
     """Label maps M_A by the index of the picture, fused (M_F) and denoised (Sec. 3.3.2).
 
     Args:
-        root: Data folder with `masks_cityscapes` and perhaps `masks_coco`, PNG files of trainIds
-            under the names of the pictures.
-        pictures: Of `trainA`.
+        pictures: Of `trainA`. Beside it lie `masks_cityscapes` and perhaps `masks_coco`, PNG files
+            of trainIds under the names of the pictures.
         fusion: What masks_coco covers, see `morngan_train.labels.fusion.fuse`.
         denoise: Apply semantic denoising.
 
@@ -43,15 +43,16 @@ class LabelMaps:
 
     def __init__(
         self,
-        root: Path,
-        pictures: list[Path],
+        pictures: Pictures,
         fusion: Literal['panoptic', 'objects'],
         *,
         denoise: bool,
     ) -> None:
         self.pictures = pictures
-        self.cityscapes = _find(root / CITYSCAPES, pictures)
-        self.coco = _find(root / COCO, pictures) if (root / COCO).is_dir() else None
+        self.cityscapes = pictures.companions(lambda root, files: _find(root / CITYSCAPES, files))
+        self.coco = None
+        if any((folder.parent / COCO).is_dir() for folder in pictures.folders):
+            self.coco = pictures.companions(lambda root, files: _find(root / COCO, files))
         self.fusion = fusion
         self.denoise = denoise
         if self.coco is not None and fusion == 'panoptic':

@@ -19,8 +19,9 @@ that this covers 16 workers at torch's factor of 2. It is the same for any numbe
 because a run must not depend on it.
 """
 
-# Streams of random numbers of one draw: the day crop, the night crop, the choice of a partner.
-DAY_STREAM, NIGHT_STREAM, PARTNER_STREAM = range(3)
+# Streams of random numbers of one draw: the day crop, the night crop, the choice of a partner, the
+# crop at low resolution.
+DAY_STREAM, NIGHT_STREAM, PARTNER_STREAM, LOW_STREAM = range(4)
 
 
 def stream(seed: int, draw: int, which: int) -> np.random.Generator:

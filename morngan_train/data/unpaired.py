@@ -5,9 +5,15 @@ belongs to their pictures, under the same names:
 
 - `masks_cityscapes` and `masks_coco`: teachers' masks of trainA, for phases with segmentation;
 - `edgesA` and `edgesB`: edge maps, if the recipe says `edges: files`;
-- `trainA_thermal`: day thermal registered to trainA, for aligned-day supervision.
+- `trainA_thermal`: day thermal registered to trainA, for aligned-day supervision;
+- `dayLow_thermal` and `dayLow_color`: further day frames whose colour is known only at low
+  resolution: the whole picture, squeezed;
+- `thermal`: more thermal frames without labels, drawn with those of trainB.
+
+Several folders can be given, each with its share of the draws; each has what it has.
 """
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TypedDict
@@ -24,14 +30,17 @@ from morngan_train.data.edges import canny
 from morngan_train.data.enhance import enhance_day
 from morngan_train.data.enhance import jitter_thermal
 from morngan_train.data.enhance import tone_curve
+from morngan_train.data.folders import gather
+from morngan_train.data.folders import Pictures
 from morngan_train.data.label_maps import LabelMaps
 from morngan_train.data.pairing import DAY_STREAM
+from morngan_train.data.pairing import LOW_STREAM
 from morngan_train.data.pairing import NIGHT_STREAM
 from morngan_train.data.pairing import Pick
 from morngan_train.data.pairing import stream
 from morngan_train.data.reading import check_size
+from morngan_train.data.reading import DataError
 from morngan_train.data.reading import find_companions
-from morngan_train.data.reading import list_images
 from morngan_train.data.reading import read_map
 from morngan_train.data.reading import read_rgb
 from morngan_train.data.reading import read_thermal
@@ -67,8 +76,49 @@ class NightSample(TypedDict):
     """Whether the memory found a partner for the day crop, bool []."""
 
 
-class Sample(DaySample, NightSample):
-    """One draw."""
+class LowSample(TypedDict):
+    """A day frame whose colour is known at low resolution only, at half the scale of the others."""
+
+    low_thermal: torch.Tensor
+    """float32 [3, s, s] in [-1, 1]; s is half the side of a crop, rounded to a multiple of 64."""
+    low_color: torch.Tensor
+    """float32 [3, s/4, s/4] in [-1, 1]."""
+
+
+class Sample(DaySample, NightSample, total=False):
+    """One draw; what is of low resolution is there if the recipe has a use for it."""
+
+    low_thermal: torch.Tensor
+    low_color: torch.Tensor
+
+
+LOW_MULTIPLE = 64
+"""Of the sides of crops at low resolution: what the networks ask for."""
+
+LOW_SHRINK = 4
+"""How much smaller the colour of those crops is."""
+
+DAY, NIGHT, LOW = ('trainA',), ('trainB', 'thermal'), ('dayLow_thermal',)
+"""Folders of pictures by kind."""
+
+
+def _needed(roots: list[Path], shares: Sequence[float] | None, names: Sequence[str]) -> Pictures:
+    pictures = gather(roots, names, shares)
+    if pictures is None:
+        where = ', '.join(str(root) for root in roots)
+        raise DataError(
+            f'{where}: there is no folder {" or ".join(names)}; see docs/data.md for the layout'
+        )
+    return pictures
+
+
+def _thermal_partners(root: Path, pictures: list[Path]) -> list[Path]:
+    cure = 'set aligned: 0 in every phase to train unpaired'
+    return find_companions(root / 'trainA_thermal', pictures, cure)
+
+
+def _low_partners(root: Path, pictures: list[Path]) -> list[Path]:
+    return find_companions(root / 'dayLow_color', pictures, 'copy them, or set losses.low: 0')
 
 
 def image_tensor(image: np.ndarray) -> torch.Tensor:
@@ -82,17 +132,20 @@ class Edges:
 
     Args:
         recipe: Says which, and the thresholds.
-        folder: Of the files.
+        folder: Name of the folder of the files.
         pictures: To which the maps belong.
 
     Raises:
         DataError: Files are wanted and some are missing.
     """
 
-    def __init__(self, recipe: DataRecipe, folder: Path, pictures: list[Path]) -> None:
+    def __init__(self, recipe: DataRecipe, folder: str, pictures: Pictures) -> None:
         cure = 'make them with `python -m morngan_train prepare`, or set edges: canny'
-        wanted = recipe.edges == 'files'
-        self.files = find_companions(folder, pictures, cure) if wanted else None
+        self.files = (
+            pictures.companions(lambda root, files: find_companions(root / folder, files, cure))
+            if recipe.edges == 'files'
+            else None
+        )
         self.thresholds = recipe.canny
 
     def __call__(self, i: int, picture: np.ndarray, crop: Crop, gray: np.ndarray) -> torch.Tensor:
@@ -123,10 +176,12 @@ class UnpairedCrops(Dataset[Sample]):
     """Crops by draw number: the same pick always gives the same crops, whatever the worker.
 
     Args:
-        root: Data folder.
+        roots: Data folder, or several.
         recipe: Crop size, scales, contrast, edges.
         seed: Of the run.
+        shares: Of the draws, one a folder; None draws every picture equally often.
         aligned: Read `trainA_thermal` too.
+        low: Read `dayLow_thermal` and `dayLow_color` too.
         labelled: Read the teachers' masks too.
         denoise: Apply semantic denoising to the labels.
 
@@ -136,26 +191,28 @@ class UnpairedCrops(Dataset[Sample]):
 
     def __init__(
         self,
-        root: Path,
+        roots: Path | Sequence[Path],
         recipe: DataRecipe,
         seed: int,
         *,
+        shares: Sequence[float] | None = None,
         aligned: bool,
+        low: bool = False,
         labelled: bool = False,
         denoise: bool = True,
     ) -> None:
-        self.day = list_images(root / 'trainA')
-        self.night = list_images(root / 'trainB')
+        roots = [roots] if isinstance(roots, Path) else list(roots)
+        self.day = _needed(roots, shares, DAY)
+        self.night = _needed(roots, shares, NIGHT)
         self.recipe = recipe
         self.seed = seed
-        self.day_edges = Edges(recipe, root / 'edgesA', self.day)
-        self.night_edges = Edges(recipe, root / 'edgesB', self.night)
-        cure = 'set aligned: 0 in every phase to train unpaired'
-        self.partners = (
-            find_companions(root / 'trainA_thermal', self.day, cure) if aligned else None
-        )
+        self.day_edges = Edges(recipe, 'edgesA', self.day)
+        self.night_edges = Edges(recipe, 'edgesB', self.night)
+        self.partners = self.day.companions(_thermal_partners) if aligned else None
+        self.low = _needed(roots, shares, LOW) if low else None
+        self.low_color = self.low.companions(_low_partners) if self.low else []
         self.labels = (
-            LabelMaps(root, self.day, recipe.labels.fusion, denoise=denoise) if labelled else None
+            LabelMaps(self.day, recipe.labels.fusion, denoise=denoise) if labelled else None
         )
 
     def __len__(self) -> int:
@@ -164,7 +221,10 @@ class UnpairedCrops(Dataset[Sample]):
 
     def __getitem__(self, pick: Pick) -> Sample:
         """Cut the crops of a draw (any number from 0 up), with the night crop that was picked."""
-        return {**self._day(pick.draw), **self._night(pick)}
+        sample: Sample = {**self._day(pick.draw), **self._night(pick)}
+        if self.low is not None:
+            sample.update(self._low(pick.draw, self.low))  # type: ignore[typeddict-item]
+        return sample
 
     def day_labels(self, draw: int) -> np.ndarray:
         """Return the label map of the day crop of a draw: uint8 [S, S], 255 if not labelled."""
@@ -174,9 +234,9 @@ class UnpairedCrops(Dataset[Sample]):
         labels = self.labels(i)
         return self._day_crop(labels, labels, rng).labels(labels)
 
-    def _draw(self, draw: int, which: int, pictures: list[Path]) -> tuple[int, np.random.Generator]:
+    def _draw(self, draw: int, which: int, pictures: Pictures) -> tuple[int, np.random.Generator]:
         rng = stream(self.seed, draw, which)
-        return int(rng.integers(len(pictures))), rng
+        return pictures.draw(rng), rng
 
     def _crop(self, picture: np.ndarray, rng: np.random.Generator) -> Crop:
         height, width = picture.shape[:2]
@@ -215,6 +275,21 @@ class UnpairedCrops(Dataset[Sample]):
         frame = read_thermal(self.partners[i])
         check_size(self.partners[i], frame, rgb)
         return image_tensor(jitter_thermal(crop(frame), self.recipe.thermal, rng, noise=True))
+
+    def _low(self, draw: int, pictures: Pictures) -> LowSample:
+        i, rng = self._draw(draw, LOW_STREAM, pictures)
+        frame = read_thermal(pictures[i])
+        squeezed = read_rgb(self.low_color[i])
+        side = max(LOW_MULTIPLE, self.recipe.crop // 2 // LOW_MULTIPLE * LOW_MULTIPLE)
+        smallest, largest = self.recipe.scale
+        height, width = frame.shape
+        crop = draw_crop(height, width, side, (smallest / 2, largest / 2), rng)
+        whole = cv2.resize(squeezed, (width, height), interpolation=cv2.INTER_LINEAR)
+        how = self.recipe.day
+        color = enhance_day(crop(whole), tone_curve(squeezed, how), how.saturation)
+        shrunk = cv2.resize(color, (side // LOW_SHRINK,) * 2, interpolation=cv2.INTER_AREA)
+        thermal = jitter_thermal(crop(frame), self.recipe.thermal, rng, noise=True)
+        return {'low_thermal': image_tensor(thermal), 'low_color': image_tensor(shrunk)}
 
     def _night(self, pick: Pick) -> NightSample:
         drawn, rng = self._draw(pick.draw, NIGHT_STREAM, self.night)

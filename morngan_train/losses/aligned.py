@@ -40,9 +40,10 @@ def aligned_loss(
     *,
     sigma: float = 1.0,
     ssim_weight: float = 1.0,
+    blurred_weight: float = 0.0,
     chroma_weight: float = 0.0,
 ) -> torch.Tensor:
-    """Return |f − t| + w_s · (1 − SSIM(b(f), b(t))) + w_c · ω |b'(c(f) − c(t))|.
+    """Return |f − t| + w_s · (1 − SSIM(b(f), b(t))) + w_b · |b(f − t)| + w_c · ω |b'(c(f) − c(t))|.
 
     b is a blur that forgives small shifts; c is `chroma` and b' a blur four times as wide: colour
     needs no sharp borders, and without a term of its own it drowns in the structure of the picture.
@@ -54,6 +55,7 @@ def aligned_loss(
         target: t, the registered day colour picture, same shape and range.
         sigma: Blur b in pixels.
         ssim_weight: w_s of the SSIM part (window 11, on [0, 1]).
+        blurred_weight: w_b of the blurred difference.
         chroma_weight: w_c of the colour part.
 
     Returns:
@@ -63,6 +65,8 @@ def aligned_loss(
     if ssim_weight:
         x, y = gaussian_blur(fake, sigma), gaussian_blur(target, sigma)
         loss = loss + ssim_weight * (1 - ssim(to_unit(x), to_unit(y), 11))
+    if blurred_weight:
+        loss = loss + blurred_weight * gaussian_blur(fake - target, sigma).abs().mean()
     if chroma_weight:
         wanted = chroma(target)
         wide = gaussian_blur(chroma(fake) - wanted, CHROMA_BLUR * sigma)

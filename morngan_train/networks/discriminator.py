@@ -1,12 +1,14 @@
-"""Three sub-discriminators a domain: blurred colour, luminance and luminance gradients.
+"""Sub-discriminators of a domain: blurred colour, luminance and luminance gradients.
 
 Each branch is a chain of 4x4 convolutions without normalisation layers but with spectral
 normalisation. From every stage but the first and the last, one extra channel is split off as a
 score map, so that the branch judges at several scales (ToDayGAN, MornGAN).
+
+A fourth branch, no part of the paper, looks at the features of a frozen network (as in Projected
+GANs, Sauer et al., 2021): it knows from the start what a day looks like.
 """
 
 from collections.abc import Sequence
-from typing import cast
 from typing import Literal
 
 import numpy as np
@@ -18,10 +20,13 @@ from torch.nn.utils.parametrizations import spectral_norm
 
 from morngan_train.colorspace import luminance
 from morngan_train.networks.initialization import initialize
+from morngan_train.networks.perception import SEEN_CHANNELS
 
-BranchName = Literal['rgb', 'gray', 'gradient']
+BranchName = Literal['rgb', 'gray', 'gradient', 'features']
 Normalization = Literal['spectral', 'instance']
 BRANCHES: tuple[BranchName, ...] = ('rgb', 'gray', 'gradient')
+"""Those of the paper."""
+
 Scores = list[list[torch.Tensor]]
 """Score maps [N, 1, h, w] by branch, then by stage, finest first."""
 
@@ -86,12 +91,37 @@ class ScoreChain(nn.Module):
         return scores
 
 
+class FeatureChain(nn.Module):
+    """A small head on each level of frozen features, two 3x3 convolutions wide in view.
+
+    Args:
+        width: Of each head.
+    """
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.heads = nn.ModuleList(
+            nn.Sequential(
+                nn.Conv2d(channels, width, 1),
+                nn.PReLU(),
+                nn.Conv2d(width, width, 3, padding=1),
+                nn.PReLU(),
+                nn.Conv2d(width, 1, 3, padding=1),
+            )
+            for channels in SEEN_CHANNELS
+        )
+
+    def forward(self, features: Sequence[torch.Tensor]) -> list[torch.Tensor]:
+        """Score features by level: maps [N, 1, h, w], finest first."""
+        return [head(level) for head, level in zip(self.heads, features, strict=True)]
+
+
 class Discriminator(nn.Module):
     """All sub-discriminators of one domain; 16,698,201 parameters with `ndf=64`.
 
     Args:
         ndf: Width of the first stage of each branch.
-        branches: Which sub-discriminators to use, of `rgb`, `gray` and `gradient`.
+        branches: Which sub-discriminators to use, of `rgb`, `gray`, `gradient` and `features`.
         norm: Spectral normalisation of the weights, or instance normalisation of the features.
     """
 
@@ -106,7 +136,12 @@ class Discriminator(nn.Module):
         super().__init__()
         layout = {'rgb': (3, 4), 'gray': (1, 4), 'gradient': (2, 3)}
         self.chains = nn.ModuleDict(
-            {name: ScoreChain(layout[name][0], ndf, layout[name][1], norm) for name in branches}
+            {
+                name: FeatureChain(2 * ndf)
+                if name == 'features'
+                else ScoreChain(layout[name][0], ndf, layout[name][1], norm)
+                for name in branches
+            }
         )
         self.register_buffer('blur', blur_kernel().expand(3, 1, 5, 5).clone(), persistent=False)
         initialize(self)
@@ -114,10 +149,18 @@ class Discriminator(nn.Module):
             if isinstance(layer, nn.Conv2d) and norm == 'spectral':
                 spectral_norm(layer, n_power_iterations=1, eps=1e-12)
 
-    def forward(self, image: torch.Tensor) -> Scores:
-        """Score an image [N, 3, H, W] in [-1, 1]."""
+    def forward(
+        self, image: torch.Tensor, features: Sequence[torch.Tensor] | None = None
+    ) -> Scores:
+        """Score an image [N, 3, H, W] in [-1, 1].
+
+        Args:
+            image: What is judged.
+            features: Of the image, by `Perception`; needed by the branch of that name.
+        """
         return [
-            cast(ScoreChain, chain)(self._view(name, image)) for name, chain in self.chains.items()
+            chain(features if name == 'features' else self._view(name, image))
+            for name, chain in self.chains.items()
         ]
 
     def _view(self, name: str, image: torch.Tensor) -> torch.Tensor:

@@ -24,6 +24,9 @@ IMAGENET, NO_WEIGHTS = 'imagenet', 'none'
 CHANNELS = (16, 24, 40, 112, 320)
 """Of the features at strides 2, 4, 8, 16 and 32."""
 
+SPREAD = (10.0, 11.0, 7.0, 4.0, 2.0)
+"""Standard deviations of those features with ImageNet weights, on streets."""
+
 POOLED = 1280
 """Channels of the last features, those that ImageNet's classifier looks at."""
 
@@ -106,14 +109,16 @@ class EfficientNetLite0(nn.Module):
         if weights != NO_WEIGHTS:
             self._load(weights_file(weights))
 
-    def forward(self, image: torch.Tensor) -> list[torch.Tensor]:
-        """Return the features of [N, 3, H, W] in [-1, 1], from stride 2 to stride 32."""
+    def forward(self, image: torch.Tensor, levels: int = len(CHANNELS)) -> list[torch.Tensor]:
+        """Return the features of [N, 3, H, W] in [-1, 1], the first `levels` of five."""
         x = F.relu6(self.stem(image))
         features = []
         for i, stage in enumerate(self.stages):
             x = stage(x)
             if i in _FEATURES_AFTER:
                 features.append(x)
+            if len(features) == levels:
+                break
         return features
 
     def pooled(self, image: torch.Tensor) -> torch.Tensor:

@@ -12,6 +12,8 @@ import torch
 from torch import nn
 
 from morngan_train.networks.attention import GuidedAttention
+from morngan_train.networks.context_generator import ContextDecoder
+from morngan_train.networks.context_generator import ContextEncoder
 from morngan_train.networks.initialization import initialize
 
 Stem = Literal['conv7', 'shuffle']
@@ -72,6 +74,8 @@ class Encoder(nn.Module):
         attention: Whether guided attention precedes the residual blocks, as in PearlGAN.
     """
 
+    multiple = 4
+
     def __init__(
         self, ngf: int = 64, blocks: int = 4, stem: Stem = 'conv7', attention: bool = False
     ) -> None:
@@ -93,6 +97,10 @@ class Encoder(nn.Module):
     def forward(self, image: torch.Tensor) -> torch.Tensor:
         """Encode an image."""
         return self.layers(image)
+
+    def compared(self, features: torch.Tensor) -> torch.Tensor:
+        """Return what ACA compares: [N, C, H/4, W/4]."""
+        return features
 
     def with_maps(self, image: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor | None]:
         """Encode an image, and return the maps of the attention, None where there is none."""
@@ -156,9 +164,16 @@ class Decoder(nn.Module):
 
 
 class Translator(nn.Module):
-    """One direction, for example G_BA = D'_A ∘ E_B: the part of the system that is deployed."""
+    """One direction, for example G_BA = D'_A ∘ E_B: the part of the system that is deployed.
 
-    def __init__(self, encoder: Encoder, decoder: Decoder) -> None:
+    Args:
+        encoder: Of the source; `multiple` says of what height and width must be multiples.
+        decoder: Of the target, of the same kind.
+    """
+
+    def __init__(
+        self, encoder: Encoder | ContextEncoder, decoder: Decoder | ContextDecoder
+    ) -> None:
         super().__init__()
         self.encoder = encoder
         self.decoder = decoder
