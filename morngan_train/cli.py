@@ -83,6 +83,12 @@ def _parser() -> argparse.ArgumentParser:
     )
     fit.add_argument('--out', type=Path, help='folder of the run (default: runs/RECIPE)')
     fit.add_argument('--resume', help='a checkpoint, or auto: last.pt of the run if there is one')
+    fit.add_argument(
+        '--init',
+        type=Path,
+        metavar='FILE',
+        help='start from the weights of a trained generator, for example models/morngan_context.pt',
+    )
     fit.add_argument('--accelerator', default='auto', help='cpu, cuda, auto (default)')
     fit.add_argument('--devices', type=int, default=1, help='GPUs, or CPU processes (default: 1)')
     fit.add_argument(
@@ -176,7 +182,8 @@ def _fit(args: argparse.Namespace) -> int:
         workers=args.workers,
         compile=args.compile,
     )
-    _resume(trainer, args.resume)
+    if not _resume(trainer, args.resume) and args.init is not None:
+        trainer.start_from(args.init)
     # No process may write the checkpoint that another is about to look for.
     fabric.barrier()
     finished = trainer.fit()
@@ -185,17 +192,19 @@ def _fit(args: argparse.Namespace) -> int:
     return 0 if finished else 130
 
 
-def _resume(trainer: Trainer, wanted: str | None) -> None:
+def _resume(trainer: Trainer, wanted: str | None) -> bool:
+    """Restore the state of a run, if one is wanted and there; return whether it was."""
     last = trainer.out / 'last.pt'
     if wanted is None and last.is_file():
         raise CheckpointError(f'{last} exists; add --resume auto to go on, or choose another --out')
     path = last if wanted == 'auto' else Path(wanted) if wanted else None
     if path is None or (wanted == 'auto' and not last.is_file()):
-        return
+        return False
     changed = trainer.resume(path)
     if changed and trainer.fabric.is_global_zero:
         fields = ', '.join(changed)
         print(f'note: the recipe differs from that of {path} in {fields}', file=sys.stderr)
+    return True
 
 
 def _check_shares(data: list[Path], shares: list[float] | None) -> None:

@@ -136,10 +136,14 @@ def _session(model: onnx.ModelProto) -> onnxruntime.InferenceSession:
 
 
 def to_onnx(colorizer: Colorizer) -> onnx.ModelProto:
-    """Trace a colorizer to ONNX opset 18 with dynamic height and width."""
+    """Trace a colorizer to ONNX opset 18 with dynamic height and width.
+
+    Raises:
+        ExportError: A side was traced as a constant.
+    """
     example = torch.zeros(1, 1, 126, 130, dtype=torch.uint8)
-    least = colorizer.least
-    sides = {2: torch.export.Dim('height', min=least), 3: torch.export.Dim('width', min=least)}
+    # Bounds of its own finding: given some, the solver stumbles over paddings to 64.
+    sides = dict.fromkeys((2, 3), torch.export.Dim.AUTO)
     with warnings.catch_warnings():
         warnings.simplefilter('ignore')
         program = torch.onnx.export(
@@ -155,7 +159,18 @@ def to_onnx(colorizer: Colorizer) -> onnx.ModelProto:
     assert program is not None  # it is None only when a file name is given
     model = program.model_proto
     _forget_sources(model)
+    _name_sides(model)
     return model
+
+
+def _name_sides(model: onnx.ModelProto) -> None:
+    """Call the sides of the frame by their names."""
+    *_, height, width = model.graph.input[0].type.tensor_type.shape.dim
+    *_, rows, columns, _colors = model.graph.output[0].type.tensor_type.shape.dim
+    if not (height.dim_param and width.dim_param):
+        raise ExportError('torch traced the size of the frame as a constant; please report this')
+    for side, name in ((height, 'height'), (width, 'width'), (rows, 'height'), (columns, 'width')):
+        side.dim_param = name
 
 
 def _forget_sources(model: onnx.ModelProto) -> None:

@@ -59,9 +59,13 @@ class GeneratorRecipe(Section):
 
     @model_validator(mode='after')
     def _fields_fit_the_kind(self) -> 'GeneratorRecipe':
-        foreign = self.model_fields_set - {'kind', 'weights'}
+        foreign = [
+            name
+            for name, field in type(self).model_fields.items()
+            if name not in ('kind', 'weights') and getattr(self, name) != field.default
+        ]
         if self.kind == 'context' and foreign:
-            raise ValueError(f'context has one size: leave out {", ".join(sorted(foreign))}')
+            raise ValueError(f'context has one size: leave out {", ".join(foreign)}')
         if self.kind == 'paper' and self.weights != IMAGENET:
             raise ValueError('only the encoder of kind: context takes weights')
         return self

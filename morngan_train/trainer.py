@@ -356,6 +356,22 @@ class Trainer:
         ours = self.recipe.model_dump(mode='json')
         return [name for name, value in ours.items() if state['recipe'].get(name) != value]
 
+    def start_from(self, path: Path) -> None:
+        """Take the weights of a trained G_BA, `epoch_NNN.pt` or `last.pt`; all else starts afresh.
+
+        Raises:
+            CheckpointError: The file cannot be used, or holds a generator of another shape.
+        """
+        state = checkpoint.load(path)
+        try:
+            for model in (self.step.generators.night_to_day, self.step.average.model):
+                model.load_state_dict(state['average'])
+        except (KeyError, RuntimeError) as error:
+            raise checkpoint.CheckpointError(
+                f'{path} holds another generator than the recipe {self.recipe.name} describes: '
+                f'{error}'
+            ) from error
+
     def _resume_own(self, path: Path, shared: dict[str, Any]) -> None:
         rank = self.fabric.global_rank
         if rank == 0:
