@@ -286,6 +286,14 @@ class Recipe(Section):
             raise ValueError('losses.low acts in phases of direction: to_day; there is none')
         return self
 
+    @model_validator(mode='after')
+    def _crop_fits_the_encoder(self) -> 'Recipe':
+        # Scale robustness looks at halves and at one and a half of a crop.
+        multiple = 64 * (2 if any(phase.sr > 0 for phase in self.phases) else 1)
+        if self.generator.kind == 'context' and self.data.crop % multiple:
+            raise ValueError(f'generator kind context needs a data.crop that {multiple} divides')
+        return self
+
     @property
     def perceives(self) -> bool:
         """Whether a frozen network looks at day pictures."""
