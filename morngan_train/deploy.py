@@ -23,7 +23,7 @@ class Colorizer(nn.Module):
 
     def __init__(self, translator: Translator) -> None:
         super().__init__()
-        self.translator = _with_leaky_relu(copy.deepcopy(translator)).eval()
+        self.translator = _with_leaky_relu(copy.deepcopy(translator)).eval().requires_grad_(False)
         self.multiple = translator.encoder.multiple
 
     @property

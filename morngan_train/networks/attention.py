@@ -4,6 +4,8 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+from morngan_train.networks.instance_norm import InstanceNorm2d
+
 STRIDES = (16, 8, 4, 2)
 """Of the pooling in front of each map, coarsest first."""
 WINDOW = 3
@@ -24,7 +26,7 @@ class GuidedAttention(nn.Module):
     def __init__(self, channels: int) -> None:
         super().__init__()
         self.prepare = nn.Sequential(
-            nn.Conv2d(channels, channels, 1), nn.InstanceNorm2d(channels), nn.PReLU()
+            nn.Conv2d(channels, channels, 1), InstanceNorm2d(channels), nn.PReLU()
         )
         self.squeeze = nn.ModuleList(_squeeze(channels // len(STRIDES)) for _ in STRIDES)
 
@@ -54,7 +56,7 @@ class GuidedAttention(nn.Module):
 
 def _squeeze(channels: int) -> nn.Sequential:
     return nn.Sequential(
-        nn.ReflectionPad2d(1), nn.Conv2d(channels, 1, 3), nn.InstanceNorm2d(1), nn.Sigmoid()
+        nn.ReflectionPad2d(1), nn.Conv2d(channels, 1, 3), InstanceNorm2d(1), nn.Sigmoid()
     )
 
 

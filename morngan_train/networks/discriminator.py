@@ -20,6 +20,7 @@ from torch.nn.utils.parametrizations import spectral_norm
 
 from morngan_train.colorspace import luminance
 from morngan_train.networks.initialization import initialize
+from morngan_train.networks.instance_norm import InstanceNorm2d
 from morngan_train.networks.perception import SEEN_CHANNELS
 
 BranchName = Literal['rgb', 'gray', 'gradient', 'features']
@@ -68,7 +69,7 @@ class ScoreChain(nn.Module):
             stride = 2 if i < strided else 1
             stages.append(nn.Conv2d(c_in, width + extra, 4, stride=stride, padding=2))
             normalised = norm == 'instance' and i > 0
-            norms.append(nn.InstanceNorm2d(width + extra) if normalised else nn.Identity())
+            norms.append(InstanceNorm2d(width + extra) if normalised else nn.Identity())
             c_in = width
         stages.append(nn.Conv2d(c_in, 1, 4, stride=1, padding=2))
         self.convolutions = nn.ModuleList(stages)

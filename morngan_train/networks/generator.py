@@ -15,6 +15,7 @@ from morngan_train.networks.attention import GuidedAttention
 from morngan_train.networks.context_generator import ContextDecoder
 from morngan_train.networks.context_generator import ContextEncoder
 from morngan_train.networks.initialization import initialize
+from morngan_train.networks.instance_norm import InstanceNorm2d
 
 Stem = Literal['conv7', 'shuffle']
 DecoderNorm = Literal['group', 'instance']
@@ -30,11 +31,11 @@ class ResidualBlock(nn.Module):
         self.body = nn.Sequential(
             nn.ReflectionPad2d(1),
             nn.Conv2d(channels, channels, 3),
-            nn.InstanceNorm2d(channels),
+            InstanceNorm2d(channels),
             nn.PReLU(),
             nn.ReflectionPad2d(1),
             nn.Conv2d(channels, channels, 3),
-            nn.InstanceNorm2d(channels),
+            InstanceNorm2d(channels),
         )
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
@@ -45,7 +46,7 @@ class ResidualBlock(nn.Module):
 def _downsample(c_in: int, c_out: int) -> list[nn.Module]:
     return [
         nn.Conv2d(c_in, c_out, 3, stride=2, padding=1),
-        nn.InstanceNorm2d(c_out),
+        InstanceNorm2d(c_out),
         nn.PReLU(),
     ]
 
@@ -58,7 +59,7 @@ def _residual_blocks(width: int, blocks: int, attention: bool) -> list[nn.Module
 def _decoder_norm(channels: int, norm: DecoderNorm) -> nn.Module:
     """Return GroupNorm with the paper's 32 groups; a compact width keeps two channels a group."""
     if norm == 'instance':
-        return nn.InstanceNorm2d(channels)
+        return InstanceNorm2d(channels)
     most = max(1, min(NORM_GROUPS, channels // 2))
     groups = next(g for g in range(most, 0, -1) if channels % g == 0)
     return nn.GroupNorm(groups, channels)
@@ -85,7 +86,7 @@ class Encoder(nn.Module):
             head: list[nn.Module] = [
                 nn.ReflectionPad2d(3),
                 nn.Conv2d(CHANNELS, ngf, 7),
-                nn.InstanceNorm2d(ngf),
+                InstanceNorm2d(ngf),
                 nn.PReLU(),
                 *_downsample(ngf, 2 * ngf),
                 *_downsample(2 * ngf, width),

@@ -6,6 +6,7 @@ from torch.nn import functional as F
 
 from morngan_train.labels.classes import CLASSES
 from morngan_train.networks.initialization import initialize
+from morngan_train.networks.instance_norm import InstanceNorm2d
 
 CHANNELS = 3
 DILATIONS = (6, 12, 18)
@@ -25,7 +26,7 @@ def coordinates(image: torch.Tensor) -> torch.Tensor:
 
 
 def _activated(convolution: nn.Conv2d | nn.ConvTranspose2d) -> nn.Sequential:
-    return nn.Sequential(convolution, nn.InstanceNorm2d(convolution.out_channels), nn.PReLU())
+    return nn.Sequential(convolution, InstanceNorm2d(convolution.out_channels), nn.PReLU())
 
 
 def _conv3(c_in: int, c_out: int, *, stride: int = 1, dilation: int = 1) -> nn.Conv2d:
@@ -44,7 +45,7 @@ class ZeroPaddedBlock(nn.Module):
         self.body = nn.Sequential(
             _activated(_conv3(channels, channels)),
             _conv3(channels, channels),
-            nn.InstanceNorm2d(channels),
+            InstanceNorm2d(channels),
         )
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:

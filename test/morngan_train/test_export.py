@@ -59,6 +59,17 @@ def test_contract(trained, tmp_path):
     assert metadata['contract'] == 1
     assert metadata['scores'] == {'apce': 0.5}
     assert metadata['steps'] == 6
+    assert_instance_norms_are_single_nodes(model.graph)
+
+
+def assert_instance_norms_are_single_nodes(graph: onnx.GraphProto) -> None:
+    """What makes their gradients contiguous in training leaves nothing in the file."""
+    made_by = {name: node.op_type for node in graph.node for name in node.output}
+    norms = [n for n in graph.node if n.op_type == 'InstanceNormalization']
+    behind_convolutions = {n.output[0] for n in norms if made_by[n.input[0]] == 'Conv'}
+    assert len(behind_convolutions) == 7  # one of the stem, two of each of three blocks
+    after = {node.op_type for node in graph.node if behind_convolutions & set(node.input)}
+    assert after == {'Add', 'LeakyRelu'}
 
 
 def test_the_file_tells_nothing_of_the_machine_it_was_made_on(trained, tmp_path):
