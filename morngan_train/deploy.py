@@ -23,6 +23,7 @@ class Colorizer(nn.Module):
 
     def __init__(self, translator: Translator) -> None:
         super().__init__()
+        # Without gradients, so that a trace holds nothing that only backward passes need.
         self.translator = _with_leaky_relu(copy.deepcopy(translator)).eval().requires_grad_(False)
         self.multiple = translator.encoder.multiple
 

@@ -7,12 +7,13 @@ from torch import nn
 
 
 class InstanceNorm2d(nn.InstanceNorm2d):
-    """What torch has by this name, with a backward that is right on CPUs for one picture too.
+    """Torch's layer of this name, with a backward that is right for a single picture on a CPU too.
 
-    Torch (2.13 at least) takes the batch of pictures for the channels of one. When there is a
-    single picture whose incoming gradient lies in channels-last strides, its backward reads that
-    gradient as if it were contiguous, and says nothing. Losses that list the features of each
-    pixel send such gradients. Here every gradient is contiguous before the norm sees it.
+    Losses that list the features of each pixel, as ACA does, send gradients in channels-last
+    strides. Torch 2.13 reads such a gradient of a single picture as if it were contiguous, and
+    says nothing. Here every gradient is made contiguous before torch's backward sees it.
+
+    Where nothing needs a gradient, this is torch's layer and nothing else: so is an exported file.
     """
 
     def forward(self, input: torch.Tensor) -> torch.Tensor:
