@@ -23,11 +23,11 @@ from morngan_train.experiments.folder import write_json
 from morngan_train.experiments.rows import Row
 from morngan_train.export import export
 from morngan_train.export import load_trained
+from morngan_train.labels.boxes import OBJECTS
 from morngan_train.metrics import command as evaluate_command
 from morngan_train.metrics.journal import digest
 from morngan_train.metrics.looking import open_looker
 from morngan_train.metrics.parser import SceneParser
-from morngan_train.metrics.test_set import OBJECTS
 from morngan_train.step import NonFiniteLossError
 from morngan_train.trainer import Trainer
 

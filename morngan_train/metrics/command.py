@@ -22,6 +22,7 @@ from morngan_train.data.reading import find_companions
 from morngan_train.data.reading import list_images
 from morngan_train.data.reading import read_rgb
 from morngan_train.data.reading import read_thermal
+from morngan_train.labels.boxes import OBJECTS
 from morngan_train.metrics.colorizers import BASELINES
 from morngan_train.metrics.colorizers import Colorizer
 from morngan_train.metrics.colorizers import FromFrame
@@ -48,7 +49,6 @@ from morngan_train.metrics.scorers import Scenes
 from morngan_train.metrics.scorers import Scorer
 from morngan_train.metrics.scorers import Scores
 from morngan_train.metrics.segmentation import MEANS
-from morngan_train.metrics.test_set import OBJECTS
 from morngan_train.metrics.test_set import open_test_set
 from morngan_train.metrics.test_set import TestSet
 

@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 
 from morngan_train.data.reading import find_companions
+from morngan_train.labels.boxes import OBJECTS
+from morngan_train.labels.boxes import read_found
 from morngan_train.metrics.looking import Found
 from morngan_train.metrics.looking import WHOLE
-from morngan_train.metrics.test_set import OBJECTS
-from morngan_train.metrics.test_set import read_found
 from morngan_train.metrics.test_set import read_mask
 
 CURE = 'a file of every frame of testB is needed (one of boxes may be empty)'

@@ -14,6 +14,8 @@ from typing import Protocol
 import cv2
 import numpy as np
 
+from morngan_train.labels.boxes import OBJECTS
+from morngan_train.labels.boxes import read_boxes
 from morngan_train.labels.classes import Label
 from morngan_train.metrics.apce import average_curve
 from morngan_train.metrics.apce import kept_edges
@@ -26,8 +28,6 @@ from morngan_train.metrics.segmentation import iou
 from morngan_train.metrics.segmentation import mean
 from morngan_train.metrics.segmentation import mean_iou
 from morngan_train.metrics.segmentation import MEANS
-from morngan_train.metrics.test_set import OBJECTS
-from morngan_train.metrics.test_set import read_boxes
 from morngan_train.metrics.test_set import read_mask
 from morngan_train.metrics.test_set import TestSet
 

@@ -2,9 +2,9 @@
 
 from typing import NamedTuple
 
+from morngan_train.labels.boxes import OBJECTS
 from morngan_train.labels.classes import Label
 from morngan_train.metrics.segmentation import FLIR_CLASSES
-from morngan_train.metrics.test_set import OBJECTS
 
 
 class Column(NamedTuple):

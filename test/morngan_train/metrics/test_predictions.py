@@ -13,10 +13,10 @@ from tiny_models import save_detector
 from morngan_train.data.reading import DataError
 from morngan_train.experiments.errors import ExperimentError
 from morngan_train.experiments.run import Judges
+from morngan_train.labels.boxes import OBJECTS
 from morngan_train.metrics import frames as frames_module
 from morngan_train.metrics.looking import open_looker
 from morngan_train.metrics.predictions import FoundBoxes
-from morngan_train.metrics.test_set import OBJECTS
 
 
 @pytest.fixture
