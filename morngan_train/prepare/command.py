@@ -1,6 +1,7 @@
-"""`python -m morngan_train prepare`: data folders from FLIR, KAIST or folders of pictures."""
+"""`python -m morngan_train prepare`: data folders from public data sets or folders of pictures."""
 
 import argparse
+from collections.abc import Sequence
 import os
 from pathlib import Path
 from typing import Any
@@ -9,10 +10,15 @@ from rich.console import Console
 from rich.table import Table
 
 from morngan_train.data.reading import list_images
+from morngan_train.prepare.edge_maps import METHODS
+from morngan_train.prepare.edge_maps import trained
 from morngan_train.prepare.edge_maps import write_edges
 from morngan_train.prepare.flir import select_flir
 from morngan_train.prepare.folders import select_folders
 from morngan_train.prepare.kaist import select_kaist
+from morngan_train.prepare.llvip import select_llvip
+from morngan_train.prepare.m3fd import select_m3fd
+from morngan_train.prepare.msrs import select_msrs
 from morngan_train.prepare.record import check_settings
 from morngan_train.prepare.record import update
 from morngan_train.prepare.run import edge_settings
@@ -25,7 +31,7 @@ def add_parser(commands: Any) -> None:
     """Add `prepare` and its sources to the subparsers of the command line."""
     prepare_parser = commands.add_parser(
         'prepare',
-        help='make a data folder from FLIR, KAIST or folders of pictures',
+        help='make a data folder from a public data set or folders of pictures',
         description='Make the data folder that training reads; see docs/data.md. A run that was '
         'stopped goes on where it was.',
     )
@@ -41,6 +47,23 @@ def add_parser(commands: Any) -> None:
         '--aligned', action='store_true', help='write day thermal too, to trainA_thermal'
     )
     kaist.set_defaults(run=_kaist)
+
+    msrs = sources.add_parser('msrs', help='MSRS: pairs of day and night, label maps, boxes')
+    _add_pairs(msrs)
+    msrs.add_argument(
+        '--boxes',
+        type=Path,
+        help='copy of the repository MSRS-detection-label, for boxes (default: no boxes)',
+    )
+    msrs.set_defaults(run=_msrs)
+
+    m3fd = sources.add_parser('m3fd', help='M3FD: pairs of day and night, boxes')
+    _add_pairs(m3fd)
+    m3fd.set_defaults(run=_m3fd)
+
+    llvip = sources.add_parser('llvip', help='LLVIP: night, boxes of persons')
+    _add_pairs(llvip)
+    llvip.set_defaults(run=_llvip)
 
     folder = sources.add_parser('folder', help='your own pictures')
     folder.add_argument('--day', type=Path, required=True, help='folder of day colour')
@@ -59,8 +82,8 @@ def add_parser(commands: Any) -> None:
     folder.set_defaults(run=_folder)
 
     edges = sources.add_parser('edges', help='edge maps for a data folder that is there')
-    edges.add_argument('data', type=Path, help='folder with trainA and trainB')
-    _add_work(edges)
+    edges.add_argument('data', type=Path, help='folder with trainA, trainB or both')
+    _add_work(edges, METHODS)
     edges.set_defaults(run=_edges)
 
 
@@ -72,6 +95,12 @@ def _add_public(parser: argparse.ArgumentParser) -> None:
     _add_pictures(parser)
 
 
+def _add_pairs(parser: argparse.ArgumentParser) -> None:
+    _add_public(parser)
+    # The paper's size belongs to the paper's data sets, and edge maps of large frames take days.
+    parser.set_defaults(size='native', night_edges='none')
+
+
 def _add_pictures(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--out', type=Path, required=True, help='data folder to write')
     parser.add_argument(
@@ -80,15 +109,16 @@ def _add_pictures(parser: argparse.ArgumentParser) -> None:
         default='paper',
         help='paper: 500x400, then the centre of 360x288; native: as they are (%(default)s)',
     )
-    _add_work(parser)
+    _add_work(parser, (*METHODS, 'none'))
 
 
-def _add_work(parser: argparse.ArgumentParser) -> None:
+def _add_work(parser: argparse.ArgumentParser, methods: Sequence[str]) -> None:
+    nothing = '; none: no edge maps, of the day neither' if 'none' in methods else ''
     parser.add_argument(
         '--night-edges',
-        choices=('surround', 'canny'),
+        choices=methods,
         default='surround',
-        help='how edges of thermal frames are found (%(default)s)',
+        help=f'how edges of thermal frames are found (%(default)s){nothing}',
     )
     parser.add_argument(
         '--jobs', type=_positive, default=os.cpu_count() or 1, help='processes (%(default)s)'
@@ -111,20 +141,33 @@ def _kaist(args: argparse.Namespace) -> int:
     return _write(select_kaist(args.src, args.lists, aligned=args.aligned), args)
 
 
+def _msrs(args: argparse.Namespace) -> int:
+    return _write(select_msrs(args.src, args.lists, args.boxes, args.jobs), args)
+
+
+def _m3fd(args: argparse.Namespace) -> int:
+    return _write(select_m3fd(args.src, args.lists, args.jobs), args)
+
+
+def _llvip(args: argparse.Namespace) -> int:
+    return _write(select_llvip(args.src, args.lists, args.jobs), args)
+
+
 def _folder(args: argparse.Namespace) -> int:
     selection = select_folders(args.day, args.night, test=args.test, day_thermal=args.day_thermal)
     return _write(selection, args, keep_16_bit=args.keep_16_bit)
 
 
 def _write(selection: Selection, args: argparse.Namespace, *, keep_16_bit: bool = False) -> int:
-    options = Options(args.size, args.night_edges, keep_16_bit, args.jobs, args.overwrite)
+    night_edges = None if args.night_edges == 'none' else args.night_edges
+    options = Options(args.size, night_edges, keep_16_bit, args.jobs, args.overwrite)
     _print(prepare(selection, args.out, options), args.out)
     return 0
 
 
 def _edges(args: argparse.Namespace) -> int:
-    for folder in ('trainA', 'trainB'):
-        list_images(args.data / folder)
+    for folder in trained(args.data):
+        list_images(folder)
     settings = edge_settings(args.night_edges)
     check_settings(args.data, settings, overwrite=args.overwrite)
     update(args.data, settings)

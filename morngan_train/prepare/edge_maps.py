@@ -21,6 +21,7 @@ from morngan_train.prepare.workers import work
 from morngan_train.prepare.workers import write_png
 
 Method: TypeAlias = Literal['canny', 'surround']
+METHODS: tuple[Method, ...] = ('surround', 'canny')
 
 THRESHOLDS = (0.1, 0.2)
 """Of Canny, as shares of the strongest gradient; the authors'."""
@@ -54,13 +55,25 @@ def find_edges(task: EdgeTask) -> Done:
         return Done(None, error=str(error))
 
 
+def trained(data: Path) -> list[Path]:
+    """List the folders of a data folder whose pictures have edge maps.
+
+    Raises:
+        DataError: There is neither trainA nor trainB.
+    """
+    folders = [folder for name in ('trainA', 'trainB') if (folder := data / name).is_dir()]
+    if not folders:
+        raise DataError(f'{data} does not exist, or has neither trainA nor trainB')
+    return folders
+
+
 def write_edges(
     data: Path, night: Method, *, jobs: int, overwrite: bool = False
 ) -> dict[str, list[Done]]:
     """Write edgesA (Canny) and edgesB beside trainA and trainB, a PNG for each picture.
 
     Args:
-        data: Data folder.
+        data: Data folder; one of trainA and trainB may be absent.
         night: How the edges of thermal frames are found.
         jobs: Processes.
         overwrite: Replace edge maps that are there.
@@ -69,16 +82,9 @@ def write_edges(
         The outcomes by folder.
 
     Raises:
-        DataError: trainA or trainB is missing or empty, or a picture cannot be read.
+        DataError: trainA and trainB are missing, one is empty, or a picture cannot be read.
     """
-    methods: dict[str, Method] = {'A': DAY_METHOD, 'B': night}
-    plan = {
-        f'edges{domain}': [
-            EdgeTask(file, data / f'edges{domain}' / f'{file.stem}.png', domain == 'A', method)
-            for file in list_images(data / f'train{domain}')
-        ]
-        for domain, method in methods.items()
-    }
+    plan = {_edges(folder).name: _tasks(folder, night) for folder in trained(data)}
     for folder, tasks in plan.items():
         (data / folder).mkdir(exist_ok=True)
         if overwrite:
@@ -87,3 +93,17 @@ def write_edges(
         folder: work(find_edges, tasks, f'{folder} ({tasks[0].method})', jobs)
         for folder, tasks in plan.items()
     }
+
+
+def _tasks(folder: Path, night: Method) -> list[EdgeTask]:
+    color = folder.name == 'trainA'
+    method = DAY_METHOD if color else night
+    return [
+        EdgeTask(file, _edges(folder) / f'{file.stem}.png', color, method)
+        for file in list_images(folder)
+    ]
+
+
+def _edges(folder: Path) -> Path:
+    """Name the folder for the edge maps of trainA or trainB."""
+    return folder.with_name(folder.name.replace('train', 'edges'))

@@ -1,22 +1,25 @@
 """Split lists: text files that say which frames are for training by day, by night, and for test."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from morngan_train.data.reading import DataError
 from morngan_train.data.reading import SUFFIXES
 from morngan_train.prepare.selection import Folder
 
-_REQUIRED: tuple[Folder, ...] = ('trainA', 'trainB')
-_OPTIONAL: tuple[Folder, ...] = ('testB',)
+_LISTED: tuple[Folder, ...] = ('trainA', 'trainB', 'testB')
 
 
-def read_lists(folder: Path) -> dict[Folder, list[str]]:
+def read_lists(
+    folder: Path, required: Sequence[Folder] = ('trainA', 'trainB')
+) -> dict[Folder, list[str]]:
     """Read the lists of a folder, one name a line, in any order and with empty lines.
 
     A list is called `trainA.txt`, or has `trainA` in its name, as `FLIR_trainA_list.txt` has.
 
     Args:
         folder: Holds lists for trainA, trainB and, if there is a test set, testB.
+        required: Lists that must be there.
 
     Returns:
         Lines by folder of the data folder, each once.
@@ -26,8 +29,8 @@ def read_lists(folder: Path) -> dict[Folder, list[str]]:
     """
     if not folder.is_dir():
         raise DataError(f'--lists {folder} does not exist or is no folder')
-    files = {name: _find(folder, name) for name in (*_REQUIRED, *_OPTIONAL)}
-    missing = [name for name in _REQUIRED if files[name] is None]
+    files = {name: _find(folder, name) for name in _LISTED}
+    missing = [name for name in required if files[name] is None]
     if missing:
         raise DataError(f'{folder} lacks {" and ".join(f"{name}.txt" for name in missing)}')
     return {name: _read(file) for name, file in files.items() if file is not None}

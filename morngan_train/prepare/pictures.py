@@ -81,7 +81,7 @@ def _read_counts(path: Path) -> np.ndarray:
     return image
 
 
-def reshape(image: np.ndarray, geometry: Geometry) -> np.ndarray:
+def reshape(image: np.ndarray, geometry: Geometry, *, labels: bool = False) -> np.ndarray:
     """Bring a picture to the size of the paper, or leave it.
 
     'resize+crop' resizes to 500x400, whatever the proportions, and cuts 360x288 from the centre;
@@ -90,6 +90,7 @@ def reshape(image: np.ndarray, geometry: Geometry) -> np.ndarray:
     Args:
         image: [H, W] or [H, W, C].
         geometry: What to do.
+        labels: The values are numbers of classes, so take the nearest one.
 
     Returns:
         The same dtype and channels.
@@ -102,11 +103,42 @@ def reshape(image: np.ndarray, geometry: Geometry) -> np.ndarray:
     if geometry == 'resize+crop':
         shrinks = image.shape[1] >= RESIZED[0] and image.shape[0] >= RESIZED[1]
         how = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
-        image = cv2.resize(image, RESIZED, interpolation=how)
+        image = cv2.resize(image, RESIZED, interpolation=cv2.INTER_NEAREST if labels else how)
+    left, top = _corner(size_of(image))
     width, height = CROPPED
-    top, left = (image.shape[0] - height) // 2, (image.shape[1] - width) // 2
     if top < 0 or left < 0:
         raise DataError(
             f'{image.shape[1]}x{image.shape[0]} is too small to cut {width}x{height} from'
         )
     return np.ascontiguousarray(image[top : top + height, left : left + width])
+
+
+def reshape_boxes(
+    boxes: np.ndarray, size: tuple[int, int], geometry: Geometry
+) -> tuple[np.ndarray, tuple[int, int]]:
+    """Move boxes as `reshape` moves their picture; those whose centre is cut off are left out.
+
+    Args:
+        boxes: Rows of class, x1, y1, x2, y2 in pixels, float [N, 5].
+        size: Width and height of the picture.
+        geometry: What happens to the picture.
+
+    Returns:
+        The boxes, cut at the border of the new picture, and its width and height.
+    """
+    moved = boxes.copy()
+    if geometry == 'resize+crop':
+        moved[:, 1:] *= np.tile(np.divide(RESIZED, size), 2)
+        size = RESIZED
+    if geometry != 'native':
+        moved[:, 1:] -= np.tile(_corner(size), 2)
+        size = CROPPED
+    centers = (moved[:, 1:3] + moved[:, 3:5]) / 2
+    moved = moved[((centers > 0) & (centers < size)).all(axis=1)]
+    moved[:, 1:] = moved[:, 1:].clip(0, np.tile(size, 2))
+    return moved, size
+
+
+def _corner(size: tuple[int, int]) -> tuple[int, int]:
+    """Left and top of the part that is cut from a picture of a width and height."""
+    return (size[0] - CROPPED[0]) // 2, (size[1] - CROPPED[1]) // 2

@@ -1,5 +1,7 @@
 """Carry out a selection: check the target, write pictures and edge maps, keep the record."""
 
+from collections.abc import Callable
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 from typing import Literal
@@ -11,6 +13,10 @@ from morngan_train.data.reading import SUFFIXES
 from morngan_train.prepare.edge_maps import DAY_METHOD
 from morngan_train.prepare.edge_maps import Method
 from morngan_train.prepare.edge_maps import write_edges
+from morngan_train.prepare.label_files import BoxesTask
+from morngan_train.prepare.label_files import MaskTask
+from morngan_train.prepare.label_files import write_boxes
+from morngan_train.prepare.label_files import write_mask
 from morngan_train.prepare.pictures import Geometry
 from morngan_train.prepare.pictures import PictureTask
 from morngan_train.prepare.pictures import prepare_picture
@@ -20,6 +26,7 @@ from morngan_train.prepare.selection import few
 from morngan_train.prepare.selection import Folder
 from morngan_train.prepare.selection import Picture
 from morngan_train.prepare.selection import Selection
+from morngan_train.prepare.workers import Done
 from morngan_train.prepare.workers import remove
 from morngan_train.prepare.workers import work
 
@@ -31,14 +38,14 @@ class Options(NamedTuple):
 
     Attributes:
         size: 500x400 and a centre crop of 360x288 as in the paper, or as they are.
-        night_edges: How edges of thermal frames are found.
+        night_edges: How edges of thermal frames are found; None writes no edge maps.
         keep_16_bit: Do not map 16-bit thermal to 8 bits.
         jobs: Processes.
         overwrite: Make files anew that are there.
     """
 
     size: Size = 'paper'
-    night_edges: Method = 'surround'
+    night_edges: Method | None = 'surround'
     keep_16_bit: bool = False
     jobs: int = 1
     overwrite: bool = False
@@ -62,12 +69,9 @@ def prepare(selection: Selection, data: Path, options: Options) -> dict[str, Any
     if selection.problems:
         raise DataError(
             f'{selection.source} is incomplete, nothing was written:\n'
-            + '\n'.join(f'  - {problem}' for problem in selection.problems)
+            + '\n'.join(f'  - {line}' for line in (*selection.problems, *selection.notes))
         )
-    tasks = {
-        folder: [_task(picture, data, folder, selection, options) for picture in pictures]
-        for folder, pictures in selection.pictures.items()
-    }
+    plan = _plan(selection, data, options)
     settings = {
         'source': selection.source,
         'split': selection.split,
@@ -75,57 +79,95 @@ def prepare(selection: Selection, data: Path, options: Options) -> dict[str, Any
         'thermal': '16 bits kept' if options.keep_16_bit else '8 bits',
         **edge_settings(options.night_edges),
     }
-    for folder, planned in tasks.items():
-        _check_target(data / folder, planned)
+    for folder, job in plan.items():
+        _check_target(data / folder, job.tasks)
     check_settings(data, settings, overwrite=options.overwrite)
-    for folder, planned in tasks.items():
+    for folder, job in plan.items():
         (data / folder).mkdir(parents=True, exist_ok=True)
         if options.overwrite:
-            remove(task.target for task in planned)
+            remove(task.target for task in job.tasks)
     update(data, settings, notes=selection.notes)
+    # Boxes are written sooner than processes start.
     done = {
-        str(folder): work(prepare_picture, planned, folder, options.jobs)
-        for folder, planned in tasks.items()
+        folder: work(*job, folder, 1 if job.function is write_boxes else options.jobs)
+        for folder, job in plan.items()
     }
-    done |= write_edges(data, options.night_edges, jobs=options.jobs, overwrite=options.overwrite)
+    if options.night_edges is not None:
+        edges = options.night_edges
+        done |= write_edges(data, edges, jobs=options.jobs, overwrite=options.overwrite)
     return update(data, settings, done)
 
 
-def edge_settings(night: Method) -> dict[str, str]:
-    """Name the methods of the edge maps for the record."""
-    return {'edgesA': DAY_METHOD, 'edgesB': night}
+def edge_settings(night: Method | None) -> dict[str, str]:
+    """Name the methods of the edge maps for the record; there are none without edge maps."""
+    return {} if night is None else {'edgesA': DAY_METHOD, 'edgesB': night}
 
 
-def _task(
-    picture: Picture, data: Path, folder: Folder, selection: Selection, options: Options
-) -> PictureTask:
-    color = folder == 'trainA'
-    geometry: Geometry = 'resize+crop'
+class _Job(NamedTuple):
+    """What is done to every file of a folder."""
+
+    function: Callable[[Any], Done]
+    tasks: Sequence[PictureTask | BoxesTask | MaskTask]
+
+
+def _plan(selection: Selection, data: Path, options: Options) -> dict[str, _Job]:
+    plan: dict[str, _Job] = {}
+    for folder, pictures in selection.pictures.items():
+        geometry = _geometry(folder, selection, options)
+        plan[folder] = _Job(
+            prepare_picture,
+            [_picture_task(picture, data / folder, geometry, options) for picture in pictures],
+        )
+        if boxes := selection.boxes.get(folder):
+            target = data / f'{folder}_boxes'
+            plan[target.name] = _Job(
+                write_boxes,
+                [BoxesTask(b, target / f'{name}.txt', geometry) for name, b in boxes.items()],
+            )
+        if masks := selection.masks.get(folder):
+            target, trainids = data / f'{folder}_masks', selection.trainids
+            plan[target.name] = _Job(
+                write_mask,
+                [
+                    MaskTask(file, target / f'{name}.png', trainids, geometry)
+                    for name, file in masks.items()
+                ],
+            )
+    return plan
+
+
+def _geometry(folder: Folder, selection: Selection, options: Options) -> Geometry:
     if options.size == 'native':
-        geometry = 'native'
-    elif folder == 'testB' and selection.crop_test_only:
-        geometry = 'crop'
+        return 'native'
+    return 'crop' if folder == 'testB' and selection.crop_test_only else 'resize+crop'
+
+
+def _picture_task(
+    picture: Picture, folder: Path, geometry: Geometry, options: Options
+) -> PictureTask:
+    color = folder.name in ('trainA', 'testB_visible')
     suffix = picture.source.suffix.lower() if color and geometry == 'native' else '.png'
     return PictureTask(
         picture.source,
-        data / folder / f'{picture.name}{suffix}',
+        folder / f'{picture.name}{suffix}',
         color,
         geometry,
         options.keep_16_bit,
     )
 
 
-def _check_target(folder: Path, planned: list[PictureTask]) -> None:
+def _check_target(folder: Path, planned: Sequence[PictureTask | BoxesTask | MaskTask]) -> None:
     """Refuse to write among other pictures, or over the source itself."""
     if any(task.source.parent.resolve() == folder.resolve() for task in planned):
         raise DataError(f'{folder} is the source; choose another --out')
     if not folder.is_dir():
         return
     names = {task.target.name for task in planned}
-    there = (file.name for file in folder.iterdir() if file.suffix.lower() in SUFFIXES)
+    known = SUFFIXES | {'.txt'}
+    there = (file.name for file in folder.iterdir() if file.suffix.lower() in known)
     strangers = sorted(name for name in there if name not in names)
     if strangers:
         raise DataError(
-            f'{folder} holds {len(strangers)} pictures that are not of this selection '
+            f'{folder} holds {len(strangers)} files that are not of this selection '
             f'({few(strangers)}); remove them, or choose another --out'
         )

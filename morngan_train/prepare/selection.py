@@ -9,7 +9,11 @@ from pathlib import Path
 from typing import Literal
 from typing import TypeAlias
 
-Folder: TypeAlias = Literal['trainA', 'trainA_thermal', 'trainB', 'testB']
+import numpy as np
+
+Folder: TypeAlias = Literal[
+    'trainA', 'trainA_thermal', 'trainB', 'testB', 'testB_visible', 'thermal'
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,22 +24,44 @@ class Picture:
     name: str
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Boxes:
+    """The road users of one picture.
+
+    Attributes:
+        source: File that they were read from.
+        rows: Class, x1, y1, x2, y2 in pixels, float [N, 5].
+        size: Width and height of the picture.
+    """
+
+    source: Path
+    rows: np.ndarray
+    size: tuple[int, int]
+
+
 @dataclass(slots=True)
 class Selection:
-    """Pictures by folder.
+    """Pictures by folder, and what is known about them.
 
     Attributes:
         source: What the pictures come from, for people.
-        split: What decided about the folders: 'lists', 'attributes', 'rule' or 'folders'.
+        split: What decided about the folders: 'lists', 'attributes', 'rule', 'folders' or, if it
+            was the data set itself, 'parts'.
         pictures: By folder of the data folder.
+        boxes: By folder of the pictures and name; written to `FOLDER_boxes`.
+        masks: Label maps, likewise; written to `FOLDER_masks`.
+        trainids: What becomes of the numbers in these label maps, uint8 [256].
         crop_test_only: Test frames are cropped without being resized first.
         problems: What is missing; nothing is prepared while there are any.
         notes: What a person should know about the selection.
     """
 
     source: str
-    split: Literal['lists', 'attributes', 'rule', 'folders']
+    split: Literal['lists', 'attributes', 'rule', 'folders', 'parts']
     pictures: dict[Folder, list[Picture]] = field(default_factory=dict)
+    boxes: dict[Folder, dict[str, Boxes]] = field(default_factory=dict)
+    masks: dict[Folder, dict[str, Path]] = field(default_factory=dict)
+    trainids: np.ndarray = field(default_factory=lambda: np.arange(256, dtype=np.uint8))
     crop_test_only: bool = False
     problems: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)

@@ -21,6 +21,7 @@ from morngan_train.prepare.selection import few
 _CHUNK = 8
 
 Task = TypeVar('Task')
+Outcome = TypeVar('Outcome')
 
 
 class Done(NamedTuple):
@@ -37,9 +38,9 @@ class Done(NamedTuple):
     error: str = ''
 
 
-def work(
-    function: Callable[[Task], Done], tasks: Sequence[Task], label: str, jobs: int
-) -> list[Done]:
+def collect(
+    function: Callable[[Task], Outcome], tasks: Sequence[Task], label: str, jobs: int
+) -> list[Outcome]:
     """Do all tasks, in this process or in several.
 
     Args:
@@ -50,12 +51,20 @@ def work(
 
     Returns:
         The outcomes, in the order of the tasks.
+    """
+    console = Console(stderr=True)
+    return list(track(_outcomes(function, tasks, jobs), label, len(tasks), console=console))
+
+
+def work(
+    function: Callable[[Task], Done], tasks: Sequence[Task], label: str, jobs: int
+) -> list[Done]:
+    """Do all tasks as `collect` does, and insist on them.
 
     Raises:
         DataError: Some tasks failed; all others are done, and a second run does only the rest.
     """
-    console = Console(stderr=True)
-    done = list(track(_outcomes(function, tasks, jobs), label, len(tasks), console=console))
+    done = collect(function, tasks, label, jobs)
     errors = [outcome.error for outcome in done if outcome.error]
     if errors:
         raise DataError(
@@ -65,7 +74,9 @@ def work(
     return done
 
 
-def _outcomes(function: Callable[[Task], Done], tasks: Sequence[Task], jobs: int) -> Iterator[Done]:
+def _outcomes(
+    function: Callable[[Task], Outcome], tasks: Sequence[Task], jobs: int
+) -> Iterator[Outcome]:
     if jobs == 1:
         yield from map(function, tasks)
         return

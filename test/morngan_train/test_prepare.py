@@ -1,19 +1,23 @@
 """Data folders from tiny copies of FLIR and KAIST in their real layouts, and from folders."""
 
-import argparse
 import json
 import os
 from pathlib import Path
 
 import cv2
 import numpy as np
+from preparing import draw
+from preparing import names
+from preparing import record
+from preparing import run
+from preparing import shape
+from preparing import write_lists
 import pytest
 
 from morngan_ros.exposure import SAMPLE
 from morngan_train.data.edges import canny
 from morngan_train.data.reading import DataError
 from morngan_train.data.surround import surround_edges
-from morngan_train.prepare.command import add_parser
 from morngan_train.prepare.flir import select_flir
 from morngan_train.prepare.kaist import Frame
 from morngan_train.prepare.kaist import PUBLISHED
@@ -22,39 +26,6 @@ from morngan_train.prepare.kaist import select_kaist
 from morngan_train.prepare.lists import bare_name
 from morngan_train.prepare.lists import read_lists
 from morngan_train.prepare.pictures import reshape
-
-
-def run(*arguments: str | Path) -> int:
-    parser = argparse.ArgumentParser()
-    add_parser(parser.add_subparsers(required=True))
-    args = parser.parse_args(['prepare', *map(str, arguments)])
-    return args.run(args)
-
-
-def draw(path: Path, width: int, height: int, *, color: bool = True, seed: int = 0) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    coarse = np.random.default_rng(seed).integers(0, 256, (8, 10, 3), np.uint8)
-    picture = cv2.resize(coarse, (width, height), interpolation=cv2.INTER_NEAREST)
-    assert cv2.imwrite(str(path), picture if color else picture[..., 0])
-
-
-def names(folder: Path) -> list[str]:
-    return sorted(file.name for file in folder.iterdir())
-
-
-def shape(file: Path) -> tuple[int, ...]:
-    return cv2.imread(str(file), cv2.IMREAD_UNCHANGED).shape
-
-
-def record(data: Path) -> dict:
-    return json.loads((data / 'prepared.json').read_text())
-
-
-def write_lists(folder: Path, **lists: str) -> Path:
-    folder.mkdir()
-    for name, text in lists.items():
-        (folder / f'{name}.txt').write_text(text)
-    return folder
 
 
 @pytest.fixture
@@ -403,7 +374,7 @@ def test_two_ways_are_not_mixed(folders, tmp_path):
     edges = cv2.imread(str(data / 'edgesB' / 'a.png'), cv2.IMREAD_UNCHANGED)
     assert np.array_equal(edges, canny(frame, 0.1, 0.2))
     draw(data / 'trainB' / 'stranger.png', 80, 64)
-    with pytest.raises(DataError, match=r'1 pictures that are not of this selection \(stranger'):
+    with pytest.raises(DataError, match=r'1 files that are not of this selection \(stranger'):
         run(*arguments(folders, data), '--night-edges', 'canny')
 
 
