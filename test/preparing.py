@@ -9,6 +9,9 @@ import numpy as np
 
 from morngan_train.prepare.command import add_parser
 
+SIZE = (64, 48)
+"""Width and height of the pairs."""
+
 
 def run(*arguments: str | Path) -> int:
     parser = argparse.ArgumentParser()
@@ -56,3 +59,24 @@ def voc(path: Path, *objects: tuple[str, object, object, object, object], size: 
 
 def sized(width: int, height: int) -> str:
     return f'<size><width>{width}</width><height>{height}</height><depth>3</depth></size>'
+
+
+def pair(color: Path, thermal: Path, seed: int) -> None:
+    """Draw a colour picture, and a thermal frame as a colour file of equal channels."""
+    draw(color, *SIZE, seed=seed)
+    gray = cv2.cvtColor(cv2.imread(str(color)), cv2.COLOR_BGR2GRAY)
+    thermal.parent.mkdir(parents=True, exist_ok=True)
+    assert cv2.imwrite(str(thermal), cv2.merge([255 - gray] * 3))
+
+
+def read(path: Path) -> np.ndarray:
+    return cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
+
+
+def notes(data: Path) -> str:
+    return '\n'.join(record(data)['notes'])
+
+
+def prepare(*arguments: str | Path, out: Path) -> Path:
+    assert run(*arguments, '--out', out, '--jobs', 1) == 0
+    return out
