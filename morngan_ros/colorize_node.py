@@ -51,6 +51,7 @@ from morngan_ros.qos_events import QosWatch
 from morngan_ros.receiver import Receiver
 from morngan_ros.ros_logging import speak_through
 from morngan_ros.shared_memory import remove_leftovers
+from morngan_ros.transitions import refuse_wrong_requests
 from morngan_ros.worker import Worker
 
 # Seconds that a frame under work may take to finish at the end.
@@ -71,6 +72,7 @@ class ColorizeNode(LifecycleNode):
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__('colorizer', **kwargs)
+        refuse_wrong_requests(self)
         self._settings = Settings.declare(self)
         self._state = 'unconfigured'
         self._problem = ''
