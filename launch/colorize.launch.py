@@ -6,9 +6,6 @@ Examples:
     ros2 launch morngan_ros colorize.launch.py cameras:=[left,right] cpus:=[0-3,4-7]
 """
 
-import posixpath
-import re
-
 from launch import LaunchContext
 from launch import LaunchDescription
 from launch.actions import DeclareLaunchArgument
@@ -21,8 +18,8 @@ from launch_ros.actions import Node
 from launch_ros.parameter_descriptions import ParameterFile
 from launch_ros.parameter_descriptions import ParameterValue
 from launch_ros.substitutions import FindPackageShare
-import yaml
 
+from morngan_ros import launching
 from morngan_ros.fastdds import profile_variable
 
 # Arguments that are parameters of the node, with their types: given, they go before params_file.
@@ -51,6 +48,34 @@ def generate_launch_description() -> LaunchDescription:
                 'camera_info',
                 default_value='camera_info',
                 description='Topic of the calibration of the thermal camera.',
+            ),
+            DeclareLaunchArgument(
+                'color_image',
+                default_value='',
+                description='Topic of the colour images; their JPEGs are at /compressed below it. '
+                'Empty: color/image_raw.',
+            ),
+            DeclareLaunchArgument(
+                'color_camera_info',
+                default_value='',
+                description='Topic of their calibration. Empty: camera_info beside color_image.',
+            ),
+            DeclareLaunchArgument(
+                'overlay_image',
+                default_value='',
+                description='Topic of the colour images with boxes. Empty: overlay/image_raw.',
+            ),
+            DeclareLaunchArgument(
+                'detections',
+                default_value='detections',
+                description='Topic of what the detector finds.',
+            ),
+            DeclareLaunchArgument(
+                'old_names',
+                default_value='false',
+                choices=['true', 'false'],
+                description='Empty names of outputs are those of release 0.1: image_color, '
+                'camera_info_color, image_overlay. This switch goes with the next release.',
             ),
             DeclareLaunchArgument(
                 'namespace',
@@ -144,40 +169,14 @@ def colorizers(context: LaunchContext) -> list[Node]:
     Raises:
         RuntimeError: A list makes no sense; launch prints the message and ends.
     """
-    cameras = listed(context, 'cameras', r'[A-Za-z_]\w*(/[A-Za-z_]\w*)*', 'left')
-    cpus = listed(context, 'cpus', r'\d+(-\d+)?(,\d+(-\d+)?)*', '0-3')
-    if len(set(cameras)) < len(cameras):
-        raise RuntimeError(f'cameras has a name twice: {", ".join(cameras)}')
-    if cpus and len(cpus) != max(1, len(cameras)):
-        raise RuntimeError(f'{len(cpus)} cpus for {max(1, len(cameras))} nodes: name one for each')
-    for topic in ('image', 'camera_info') if cameras else ():
-        name = LaunchConfiguration(topic).perform(context)
-        if name.startswith('/'):
-            raise RuntimeError(f'{topic}:={name} is one topic for all cameras: leave out the slash')
+    cameras = launching.cameras(context)
+    cpus = launching.listed(context, 'cpus', r'\d+(-\d+)?(,\d+(-\d+)?)*', '0-3')
+    if cpus and len(cpus) != len(cameras):
+        raise RuntimeError(f'{len(cpus)} cpus for {len(cameras)} nodes: name one for each')
     return [
         colorizer(context, camera, cpus[index] if cpus else '')
-        for index, camera in enumerate(cameras or [''])
+        for index, camera in enumerate(cameras)
     ]
-
-
-def listed(context: LaunchContext, name: str, pattern: str, example: str) -> list[str]:
-    """Read an argument that is a list in YAML; an empty one gives no entries."""
-    text = LaunchConfiguration(name).perform(context)
-    if not text:
-        return []
-    try:
-        # The basic loader leaves `on` and 1 as they are written.
-        entries = yaml.load(text, Loader=yaml.BaseLoader)
-    except yaml.YAMLError:
-        entries = None
-    if not isinstance(entries, list) or not entries:
-        raise RuntimeError(
-            f'{name}:={text} is no list such as [{example}]; write it without spaces'
-        )
-    for entry in entries:
-        if not isinstance(entry, str) or not re.fullmatch(pattern, entry):
-            raise RuntimeError(f'{entry!r} in {name}:={text} does not look like {example}')
-    return entries
 
 
 def colorizer(context: LaunchContext, camera: str, cpus: str) -> Node:
@@ -191,17 +190,13 @@ def colorizer(context: LaunchContext, camera: str, cpus: str) -> Node:
     if cpus:
         # Left to itself, a runtime may start a thread for every processor of the machine.
         given.setdefault('threads', count(cpus))
-    namespace = LaunchConfiguration('namespace').perform(context)
     return Node(
         package='morngan_ros',
         executable='colorize',
         name='colorizer',
-        namespace=posixpath.join(namespace, camera).rstrip('/'),
+        namespace=launching.namespace(context, camera),
         parameters=[params_file, given],
-        remappings=[
-            ('image_raw', LaunchConfiguration('image')),
-            ('camera_info', LaunchConfiguration('camera_info')),
-        ],
+        remappings=launching.remappings(context),
         ros_arguments=['--log-level', LaunchConfiguration('log_level')],
         prefix=f'taskset -c {cpus}' if cpus else None,
         respawn=LaunchConfiguration('respawn'),

@@ -7,6 +7,8 @@ Examples:
     ros2 launch morngan_ros replay.launch.py bag:=set00/V000/lwir viewer:=foxglove
 """
 
+from typing import Any
+
 from ament_index_python.packages import get_package_prefix
 from ament_index_python.packages import PackageNotFoundError
 from launch import LaunchContext
@@ -22,19 +24,12 @@ from launch.substitutions import PathJoinSubstitution
 from launch_ros.actions import Node
 from launch_ros.substitutions import FindPackageShare
 
+from morngan_ros import launching
+
 SHARE = FindPackageShare('morngan_ros')
 
 # What a viewer needs beside this package.
 PACKAGES = {'rviz': 'rviz2', 'foxglove': 'foxglove_bridge'}
-
-# The player and RViz are to use the names that the node uses.
-NAMES = {
-    'namespace': LaunchConfiguration('namespace'),
-    'remappings': [
-        ('image_raw', LaunchConfiguration('image')),
-        ('camera_info', LaunchConfiguration('camera_info')),
-    ],
-}
 
 
 def generate_launch_description() -> LaunchDescription:
@@ -111,13 +106,22 @@ def player_and_viewer(context: LaunchContext) -> list[Node | TimerAction]:
             *(['--loop'] if loops else []),
         ],
         output='screen',
-        **NAMES,
+        **names(context),
     )
     delayed = TimerAction(period=LaunchConfiguration('delay'), actions=[player])
-    return [delayed, *viewers(LaunchConfiguration('viewer').perform(context))]
+    return [delayed, *viewers(context)]
 
 
-def viewers(name: str) -> list[Node]:
+def names(context: LaunchContext) -> dict[str, Any]:
+    """The player and RViz are to use the names that the node uses."""
+    return {
+        'namespace': launching.namespace(context),
+        'remappings': launching.remappings(context),
+    }
+
+
+def viewers(context: LaunchContext) -> list[Node]:
+    name = launching.argument(context, 'viewer')
     if name == 'rviz':
         config = PathJoinSubstitution([SHARE, 'config', 'colorize.rviz'])
         return [
@@ -127,7 +131,7 @@ def viewers(name: str) -> list[Node]:
                 arguments=['-d', config],
                 parameters=[{'use_sim_time': True}],
                 on_exit=Shutdown(reason='RViz was closed'),
-                **NAMES,
+                **names(context),
             )
         ]
     if name == 'foxglove':

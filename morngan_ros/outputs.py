@@ -57,12 +57,12 @@ class Outputs:
                 qos_overriding_options=overrides,
             )
 
-        self._color = publisher(Image, 'image_color')
-        # The name follows a remap of image_color, as with image_transport in C++.
-        jpeg_topic = f'{node.resolve_topic_name("image_color")}/compressed'
+        self._color = publisher(Image, 'color/image_raw')
+        # The name follows a remap of color/image_raw, as with image_transport in C++.
+        jpeg_topic = f'{node.resolve_topic_name("color/image_raw")}/compressed'
         self._jpeg = publisher(CompressedImage, jpeg_topic)
-        self._info = publisher(CameraInfo, 'camera_info_color')
-        self._overlay = publisher(Image, 'image_overlay')
+        self._info = publisher(CameraInfo, 'color/camera_info')
+        self._overlay = publisher(Image, 'overlay/image_raw')
         self._detections = publisher(Detection2DArray, 'detections')
 
     def watched(self, *, detecting: bool) -> list[Publisher]:

@@ -137,10 +137,10 @@ class Settings:
         2.0, 'Limit of the contrast in the mode clahe.', between=(0.1, 40.0)
     )
     output_encoding: str = _parameter(
-        'rgb8', 'Encoding of image_color and image_overlay.', among=('rgb8', 'bgr8')
+        'rgb8', 'Encoding of color/image_raw and overlay/image_raw.', among=('rgb8', 'bgr8')
     )
-    jpeg_quality: int = _parameter(90, 'Quality of image_color/compressed.', between=(1, 100))
-    overlay: bool = _parameter(True, 'Draw image_overlay where somebody watches it.')
+    jpeg_quality: int = _parameter(90, 'Quality of color/image_raw/compressed.', between=(1, 100))
+    overlay: bool = _parameter(True, 'Draw overlay/image_raw where somebody watches it.')
     enabled: bool = _parameter(True, 'Pass frames; ~/set_enabled sets it too.')
     max_pixels: int = _parameter(
         4_194_304,

@@ -105,14 +105,14 @@ class BagSink:
         self._overlay = overlay
 
     def write(self, frame: Frame, result: Result) -> None:
-        """Append image_color and, as asked for, detections and image_overlay."""
+        """Append color/image_raw and, as asked for, detections and overlay/image_raw."""
         head = frame.stamp_ns, frame.frame_id
-        messages = {'/image_color': image_message(result.color, *head)}
+        messages = {'/color/image_raw': image_message(result.color, *head)}
         if self._detections:
             messages['/detections'] = detections_message(result.detections, *head)
         if self._overlay:
             picture = draw(result.color, result.detections)
-            messages['/image_overlay'] = image_message(picture, *head)
+            messages['/overlay/image_raw'] = image_message(picture, *head)
         for topic, message in messages.items():
             self._bag.write(topic, message, frame.recorded_ns)
 

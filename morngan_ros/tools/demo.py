@@ -48,7 +48,7 @@ SLOWEST, FASTEST, TRIALS = 1.0, 10.0, 5
 # Seconds: until models are loaded; until the recorder is ready; from one frame to the next.
 LOADING, CONNECTING, STALLED = 120.0, 20.0, 15.0
 
-OUTPUTS = ('image_color', 'camera_info_color', 'image_overlay', 'detections')
+OUTPUTS = ('color/image_raw', 'color/camera_info', 'overlay/image_raw', 'detections')
 NO_DETECTOR = (
     'Detections are off. For a detector: pip install ultralytics; '
     'yolo export model=yolov8n.pt format=onnx imgsz=640; '

@@ -127,7 +127,7 @@ def subscribe(options: argparse.Namespace) -> dict[str, Any]:
         arrivals.append((stamp.sec * 10**9 + stamp.nanosec, time.time_ns()))
 
     with ros.node('viewer', None) as (node, stop):
-        node.create_subscription(Image, 'image_color', on_image, qos_profile_sensor_data)
+        node.create_subscription(Image, 'color/image_raw', on_image, qos_profile_sensor_data)
         watch = ros.NodeWatch(node)
         executor = SingleThreadedExecutor()
         executor.add_node(node)

@@ -22,7 +22,7 @@ from morngan_ros.tools import cli
 from morngan_ros.tools import ros
 
 EXAMPLES = """\
-image_raw image_color detections /diagnostics --out drive.mcap"""
+image_raw color/image_raw detections /diagnostics --out drive.mcap"""
 
 # Messages that may wait while a chunk is compressed and written.
 _DEPTH = 50

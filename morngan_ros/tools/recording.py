@@ -18,8 +18,8 @@ from morngan_ros.errors import SourceError
 from morngan_ros.exposure import Exposure
 
 RAW = ('/image_raw', '/image_raw/compressed')
-COLOR = '/image_color'
-OVERLAY = '/image_overlay'
+COLOR = '/color/image_raw'
+OVERLAY = '/overlay/image_raw'
 DETECTIONS = '/detections'
 DIAGNOSTICS = '/diagnostics'
 

@@ -77,12 +77,12 @@ PARAMETERS: tuple[Values, ...] = (
 LIMITED, STAYS = 2.0, 5.0
 
 VISITED: tuple[tuple[type, str, str], ...] = (
-    (Image, 'image_color', 'reliable'),
-    (Image, 'image_overlay', 'best_effort'),
-    (CompressedImage, 'image_color/compressed', 'reliable'),
-    (Image, 'image_color', 'best_effort'),
-    (Image, 'image_overlay', 'reliable'),
-    (CompressedImage, 'image_color/compressed', 'best_effort'),
+    (Image, 'color/image_raw', 'reliable'),
+    (Image, 'overlay/image_raw', 'best_effort'),
+    (CompressedImage, 'color/image_raw/compressed', 'reliable'),
+    (Image, 'color/image_raw', 'best_effort'),
+    (Image, 'overlay/image_raw', 'reliable'),
+    (CompressedImage, 'color/image_raw/compressed', 'best_effort'),
 )
 
 

@@ -72,7 +72,7 @@ def node(tmp_path_factory, model, detector) -> Iterator[NodeProcess]:
 @pytest.fixture(scope='module')
 def shared_probe(node) -> Iterator[Probe]:
     with probe('/shared') as opened:
-        opened.listen(Image, 'image_color')
+        opened.listen(Image, 'color/image_raw')
         opened.listen(DiagnosticArray, '/diagnostics')
         yield opened
 
@@ -97,13 +97,13 @@ def counter(opened: Probe, key: str) -> int:
 
 def colored(opened: Probe, number: int) -> bool:
     stamp = header(number).stamp
-    return any(message.header.stamp == stamp for message in opened.messages('image_color'))
+    return any(message.header.stamp == stamp for message in opened.messages('color/image_raw'))
 
 
 def test_frame_comes_back_with_its_header_and_the_pixels_of_the_pipeline(node, shared_probe, model):
     sent = mono8(1, 'front_camera')
     shared_probe.publish('image_raw', sent)
-    color = shared_probe.wait_for_stamp('image_color', sent.header)
+    color = shared_probe.wait_for_stamp('color/image_raw', sent.header)
     assert color.header == sent.header
     assert (color.encoding, color.height, color.width) == ('rgb8', HEIGHT, WIDTH)
     assert color.step == 3 * WIDTH
@@ -116,7 +116,7 @@ def test_16_bit_frame_is_exposed_as_in_the_pipeline(node, shared_probe, model):
     counts = 7000 + 10 * thermal(HEIGHT, WIDTH, 2).astype(np.uint16)
     stamp = header(100_000)  # long after all others: the exposure starts anew
     shared_probe.publish('image_raw', to_image(counts, stamp, 'mono16'))
-    color = shared_probe.wait_for_stamp('image_color', stamp)
+    color = shared_probe.wait_for_stamp('color/image_raw', stamp)
     expected = Pipeline.load(model, provider='cpu')(counts, 101_000.0).color
     np.testing.assert_array_equal(pixels(color), expected)
     assert pixels(color)[..., 0].std() > 20  # 14 bits are not black
@@ -130,14 +130,14 @@ def test_exposure_goes_on_without_stamps(tmp_path, model):
         probe('/unstamped') as opened,
     ):
         process.wait_for_log(CONFIGURED)
-        opened.listen(Image, 'image_color')
+        opened.listen(Image, 'color/image_raw')
         picture = thermal(HEIGHT, WIDTH, 2).astype(np.uint16)
         colors = []
         for name, low in (('cold', 3000), ('warm', 9000)):
             frame = to_image(low + 4 * picture, Header(frame_id=name), 'mono16')
             opened.publish('image_raw', frame)
             color = opened.wait_for(
-                'image_color', lambda message, name=name: message.header.frame_id == name
+                'color/image_raw', lambda message, name=name: message.header.frame_id == name
             )
             colors.append(pixels(color).astype(int))
         np.testing.assert_allclose(colors[1], colors[0], atol=1)
@@ -146,10 +146,10 @@ def test_exposure_goes_on_without_stamps(tmp_path, model):
 
 def test_all_outputs_of_a_frame_share_its_header(node, shared_probe):
     with probe('/shared') as opened:
-        opened.listen(CompressedImage, 'image_color/compressed')
-        opened.listen(CameraInfo, 'camera_info_color')
+        opened.listen(CompressedImage, 'color/image_raw/compressed')
+        opened.listen(CameraInfo, 'color/camera_info')
         opened.listen(Detection2DArray, 'detections')
-        opened.listen(Image, 'image_overlay')
+        opened.listen(Image, 'overlay/image_raw')
         # A calibration for twice the size, without a stamp of this frame.
         info = CameraInfo(width=2 * WIDTH, height=2 * HEIGHT)
         info.k = np.array([100.0, 0, 64, 0, 100, 48, 0, 0, 1])
@@ -161,20 +161,20 @@ def test_all_outputs_of_a_frame_share_its_header(node, shared_probe):
             return all(
                 opened.messages(topic)
                 for topic in (
-                    'image_color/compressed',
-                    'camera_info_color',
+                    'color/image_raw/compressed',
+                    'color/camera_info',
                     'detections',
-                    'image_overlay',
+                    'overlay/image_raw',
                 )
             )
 
         wait_until(complete, 'all outputs')
         sent = mono8(3)
         shared_probe.publish('image_raw', sent)
-        jpeg = opened.wait_for_stamp('image_color/compressed', sent.header)
-        calibration = opened.wait_for_stamp('camera_info_color', sent.header)
+        jpeg = opened.wait_for_stamp('color/image_raw/compressed', sent.header)
+        calibration = opened.wait_for_stamp('color/camera_info', sent.header)
         detections = opened.wait_for_stamp('detections', sent.header)
-        drawn = opened.wait_for_stamp('image_overlay', sent.header)
+        drawn = opened.wait_for_stamp('overlay/image_raw', sent.header)
     assert {m.header.frame_id for m in (jpeg, calibration, detections, drawn)} == {'thermal'}
 
     decoded = cv2.imdecode(np.frombuffer(jpeg.data, np.uint8), cv2.IMREAD_COLOR)
@@ -212,6 +212,36 @@ def test_nothing_found_is_an_empty_array(node, shared_probe):
         assert shared_probe.set_parameters(detection_threshold=0.25).successful
 
 
+def test_camera_info_pairs_with_every_image(node, shared_probe):
+    """As a camera subscriber of image_transport pairs: the sibling of the image, by exact stamp."""
+    with probe('/shared') as opened:
+        image_topic = opened.node.resolve_topic_name('color/image_raw')
+        info_topic = f'{image_topic.rpartition("/")[0]}/camera_info'
+        opened.listen(Image, image_topic)
+        opened.listen(CameraInfo, info_topic)
+        shared_probe.publish('camera_info', CameraInfo(width=WIDTH, height=HEIGHT))
+        numbers = itertools.count(400)
+
+        def connected() -> bool:
+            shared_probe.publish('image_raw', mono8(next(numbers)))
+            return bool(opened.messages(image_topic) and opened.messages(info_topic))
+
+        wait_until(connected, 'both topics')
+        sent = [header(number) for number in range(500, 510)]
+        for number in range(500, 510):
+            shared_probe.publish('image_raw', mono8(number))
+            opened.wait_for_stamp(info_topic, header(number))
+            opened.wait_for_stamp(image_topic, header(number))
+
+        def stamps(topic: str) -> list[Any]:
+            return [m.header for m in opened.messages(topic) if m.header.stamp.sec >= 1500]
+
+        assert stamps(image_topic) == stamps(info_topic) == sent
+        last = opened.messages(image_topic)[-1]
+        info = opened.messages(info_topic)[-1]
+        assert (info.width, info.height) == (last.width, last.height)
+
+
 def bad_frames() -> list[Image]:
     short_step, cut, unknown, empty, absurd = (mono8(10 + index) for index in range(5))
     short_step.step = WIDTH - 1
@@ -234,7 +264,7 @@ def test_bad_frames_are_counted_and_the_next_good_one_is_colored(node, shared_pr
         )
     good = mono8(20)
     shared_probe.publish('image_raw', good)
-    shared_probe.wait_for_stamp('image_color', good.header)
+    shared_probe.wait_for_stamp('color/image_raw', good.header)
     assert counter(shared_probe, 'bad') == before + len(frames)
     assert not any(colored(shared_probe, 10 + index) for index in range(len(frames)))
     assert 'bad frame: ' in node.log
@@ -244,8 +274,8 @@ def test_bad_frames_are_counted_and_the_next_good_one_is_colored(node, shared_pr
 def test_stamps_that_jump_back_are_kept(node, shared_probe):
     for number in (31, 30, 32):
         shared_probe.publish('image_raw', mono8(number))
-        shared_probe.wait_for_stamp('image_color', header(number))
-    stamps = [m.header.stamp.sec - 1000 for m in shared_probe.messages('image_color')]
+        shared_probe.wait_for_stamp('color/image_raw', header(number))
+    stamps = [m.header.stamp.sec - 1000 for m in shared_probe.messages('color/image_raw')]
     assert stamps[-3:] == [31, 30, 32]
 
 
@@ -258,7 +288,7 @@ def test_set_enabled_rests_and_wakes(node, shared_probe):
     shared_probe.publish('image_raw', mono8(40))
     assert enable(True).success  # the frame came before: the node takes messages in turn
     shared_probe.publish('image_raw', mono8(41))
-    shared_probe.wait_for_stamp('image_color', header(41))
+    shared_probe.wait_for_stamp('color/image_raw', header(41))
     assert not colored(shared_probe, 40)
 
 
@@ -266,7 +296,7 @@ def test_output_encoding_changes_live(node, shared_probe):
     assert shared_probe.set_parameters(output_encoding='bgr8').successful
     try:
         shared_probe.publish('image_raw', mono8(50))
-        color = shared_probe.wait_for_stamp('image_color', header(50))
+        color = shared_probe.wait_for_stamp('color/image_raw', header(50))
     finally:
         assert shared_probe.set_parameters(output_encoding='rgb8').successful
     assert color.encoding == 'bgr8'
@@ -318,16 +348,16 @@ def test_best_effort_subscriber_gets_every_frame(tmp_path, model):
     """640x512 colour is 983,040 bytes: with Fast DDS's own shared memory most would be lost."""
     with colorizer(tmp_path, '/large', model=model) as process, probe('/large') as opened:
         process.wait_for_log(CONFIGURED)
-        opened.listen(Image, 'image_color', BEST_EFFORT)
+        opened.listen(Image, 'color/image_raw', BEST_EFFORT)
         for number in range(30):
             frame = to_image(thermal(512, 640, number), header(number), 'mono8')
             opened.publish('image_raw', frame)
-            opened.wait_for_stamp('image_color', header(number))
-        stamps = [message.header.stamp.sec - 1000 for message in opened.messages('image_color')]
+            opened.wait_for_stamp('color/image_raw', header(number))
+        stamps = [message.header.stamp.sec - 1000 for message in opened.messages('color/image_raw')]
     assert stamps == list(range(30))  # each once, in turn
 
 
-@pytest.mark.parametrize('topic', ['image_color', 'image_overlay'])
+@pytest.mark.parametrize('topic', ['color/image_raw', 'overlay/image_raw'])
 def test_missing_fastdds_profile_is_told_once(tmp_path, model, topic):
     unset = {profile_variable(): None}
     with colorizer(tmp_path, '/bare', unset, model=model) as process, probe('/bare') as opened:
@@ -356,7 +386,7 @@ def test_compressed_input(tmp_path, model):
         probe('/packed') as opened,
     ):
         process.wait_for_log(CONFIGURED)
-        opened.listen(Image, 'image_color')
+        opened.listen(Image, 'color/image_raw')
         png = cv2.imencode('.png', thermal(HEIGHT, WIDTH, 7))[1].tobytes()
         broken = CompressedImage(header=header(6), format='mono8; png compressed', data=png[:99])
         good = CompressedImage(header=header(7), format='mono8; png compressed', data=png)
@@ -368,7 +398,7 @@ def test_compressed_input(tmp_path, model):
 
         wait_until(refused, 'a warning')
         opened.publish('image_raw/compressed', good)
-        color = opened.wait_for_stamp('image_color', header(7))
+        color = opened.wait_for_stamp('color/image_raw', header(7))
         assert not colored(opened, 6)
     np.testing.assert_array_equal(pixels(color), expected_color(thermal(HEIGHT, WIDTH, 7)))
 
@@ -401,7 +431,7 @@ def test_reload_takes_a_good_model_and_keeps_the_old_for_a_bad_one(tmp_path, mod
     (tmp_path / 'cut.onnx').write_bytes(model.read_bytes()[:200])
     with colorizer(tmp_path, '/reload', model=model) as process, probe('/reload') as opened:
         process.wait_for_log(CONFIGURED)
-        opened.listen(Image, 'image_color')
+        opened.listen(Image, 'color/image_raw')
 
         def reload(path: Path) -> Trigger.Response:
             assert opened.set_parameters(model=str(path)).successful
@@ -409,7 +439,7 @@ def test_reload_takes_a_good_model_and_keeps_the_old_for_a_bad_one(tmp_path, mod
 
         def color(number: int) -> np.ndarray:
             opened.publish('image_raw', mono8(number))
-            return pixels(opened.wait_for_stamp('image_color', header(number)))
+            return pixels(opened.wait_for_stamp('color/image_raw', header(number)))
 
         for path in (tmp_path / 'cut.onnx', tmp_path / 'none.onnx'):
             refused = reload(path)
@@ -428,15 +458,15 @@ def test_frames_go_on_during_a_reload(tmp_path, model):
     parameters = {'model': model, 'provider': 'cpu', 'threads': 1}
     with colorizer(tmp_path, '/busy', **parameters) as process, probe('/busy') as opened:
         process.wait_for_log(CONFIGURED)
-        opened.listen(Image, 'image_color')
+        opened.listen(Image, 'color/image_raw')
         opened.publish('image_raw', mono8(0))
-        opened.wait_for_stamp('image_color', header(0))
+        opened.wait_for_stamp('color/image_raw', header(0))
         assert opened.set_parameters(model=str(slow)).successful
         answer = opened.call_later(Trigger, 'colorizer/reload_model', Trigger.Request())
         for number in range(1, 11):
             opened.publish('image_raw', mono8(number))
             time.sleep(0.05)
-        colors = opened.messages('image_color')[1:]
+        colors = opened.messages('color/image_raw')[1:]
         assert not answer.done()
         assert len(colors) >= 3  # a frame may be lost or dropped
         for color in colors:
@@ -452,7 +482,7 @@ def test_lifecycle_transitions(tmp_path, model):
         probe('/manual') as opened,
     ):
         process.wait_for_log('waiting for a configure transition')
-        opened.listen(Image, 'image_color')
+        opened.listen(Image, 'color/image_raw')
         reload = opened.call(Trigger, 'colorizer/reload_model', Trigger.Request())
         assert not reload.success
 
@@ -462,7 +492,7 @@ def test_lifecycle_transitions(tmp_path, model):
         assert opened.change_state(Transition.TRANSITION_ACTIVATE)
         assert opened.state() == 'active'
         opened.publish('image_raw', mono8(2))
-        opened.wait_for_stamp('image_color', header(2))
+        opened.wait_for_stamp('color/image_raw', header(2))
         assert opened.change_state(Transition.TRANSITION_DEACTIVATE)
         opened.publish('image_raw', mono8(3))
         assert opened.change_state(Transition.TRANSITION_CLEANUP)
@@ -471,8 +501,8 @@ def test_lifecycle_transitions(tmp_path, model):
         assert opened.change_state(Transition.TRANSITION_CONFIGURE)
         assert opened.change_state(Transition.TRANSITION_ACTIVATE)
         opened.publish('image_raw', mono8(4))
-        opened.wait_for_stamp('image_color', header(4))
-        assert [m.header.stamp.sec for m in opened.messages('image_color')] == [1002, 1004]
+        opened.wait_for_stamp('color/image_raw', header(4))
+        assert [m.header.stamp.sec for m in opened.messages('color/image_raw')] == [1002, 1004]
         assert opened.change_state(Transition.TRANSITION_ACTIVE_SHUTDOWN)
         assert opened.state() == 'finalized'
         assert process.alive
@@ -494,18 +524,18 @@ def test_missing_model_leaves_the_node_alive_with_the_reason(tmp_path, model):
         assert opened.set_parameters(model=str(model)).successful
         assert opened.change_state(Transition.TRANSITION_CONFIGURE)
         assert opened.change_state(Transition.TRANSITION_ACTIVATE)
-        opened.listen(Image, 'image_color')
+        opened.listen(Image, 'color/image_raw')
         opened.publish('image_raw', mono8(1))
-        opened.wait_for_stamp('image_color', header(1))
+        opened.wait_for_stamp('color/image_raw', header(1))
 
 
 @pytest.mark.parametrize('number', [signal.SIGINT, signal.SIGTERM])
 def test_signal_ends_the_node_cleanly(tmp_path, model, number):
     with colorizer(tmp_path, '/mortal', model=model) as process, probe('/mortal') as opened:
         process.wait_for_log(CONFIGURED)
-        opened.listen(Image, 'image_color')
+        opened.listen(Image, 'color/image_raw')
         opened.publish('image_raw', mono8(1))
-        opened.wait_for_stamp('image_color', header(1))
+        opened.wait_for_stamp('color/image_raw', header(1))
         process.signal(number)
         assert process.wait_for_exit() == 0
         assert 'Traceback' not in process.log

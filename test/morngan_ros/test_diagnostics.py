@@ -123,10 +123,10 @@ def test_changes_are_said_and_no_warning(name: str) -> None:
 
 def test_output_names_every_topic_and_the_loss() -> None:
     assert say()['output'].level == OK
-    said = say(output_qos={'image_color': 'this', 'detections': 'that'}, losses='too large')
+    said = say(output_qos={'color/image_raw': 'this', 'detections': 'that'}, losses='too large')
     output = said['output']
     assert output.level == WARN
-    assert output.message == 'image_color: this; detections: that; too large'
+    assert output.message == 'color/image_raw: this; detections: that; too large'
     assert values(output)['QoS of detections'] == 'that'
     assert said['colorize'].level == OK
 

@@ -24,13 +24,18 @@ ARGUMENTS = {
         'autostart',
         'camera_info',
         'cameras',
+        'color_camera_info',
+        'color_image',
         'cpus',
+        'detections',
         'detector',
         'image',
         'image_transport',
         'log_level',
         'model',
         'namespace',
+        'old_names',
+        'overlay_image',
         'params_file',
         'provider',
         'respawn',
@@ -72,19 +77,23 @@ def test_every_argument_is_declared_and_described(file):
     assert all(text.endswith('.') and len(text) > 20 for text in declared.values())
 
 
-def test_every_argument_is_used():
-    for file, arguments in ARGUMENTS.items():
-        text = (FOLDER / file).read_text()
-        used = {
-            ast.literal_eval(call.args[0])
-            for call in calls(file, 'LaunchConfiguration') + calls(file, 'listed')
-            if isinstance(call.args[0], ast.Constant)
-        }
-        used |= {name for name in ('cameras', 'cpus') if f"listed(context, '{name}'" in text}
-        if file == COLORIZE:
-            assert used | parameters() == arguments
-        else:
-            assert used - ARGUMENTS[COLORIZE] == arguments
+def words(file: Path) -> set[str]:
+    """Collect the strings of a file, but for those that declare an argument."""
+    tree = ast.parse(file.read_text(), file.name)
+    declarations = {
+        node
+        for call in ast.walk(tree)
+        if isinstance(call, ast.Call) and getattr(call.func, 'id', '') == 'DeclareLaunchArgument'
+        for node in ast.walk(call)
+    }
+    strings = {n for n in ast.walk(tree) if isinstance(n, ast.Constant)} - declarations
+    return {node.value for node in strings if isinstance(node.value, str)}
+
+
+@pytest.mark.parametrize('file', ARGUMENTS)
+def test_every_argument_is_used(file):
+    used = words(FOLDER / file) | words(ROOT / 'morngan_ros/launching.py')
+    assert ARGUMENTS[file] <= used
 
 
 def test_parameters_of_the_launch_file_are_parameters_of_the_node():
@@ -207,6 +216,32 @@ def test_one_node_with_its_parameters_and_the_profile(prefix):
     assert node.profile == str(prefix / 'share/morngan_ros/config/fastdds.xml')
 
 
+OUTPUTS = ('color/image_raw', 'color/camera_info', 'overlay/image_raw', 'detections')
+
+
+@pytest.mark.parametrize(
+    ('arguments', 'names'),
+    [
+        ({}, OUTPUTS),
+        (
+            {'old_names': 'true'},
+            ('image_color', 'camera_info_color', 'image_overlay', 'detections'),
+        ),
+        (
+            {'color_image': '/day/image', 'detections': 'found', 'overlay_image': 'boxes'},
+            ('/day/image', '/day/camera_info', 'boxes', 'found'),
+        ),
+        (
+            {'color_image': 'day', 'color_camera_info': 'day_info', 'old_names': 'true'},
+            ('day', 'day_info', 'image_overlay', 'detections'),
+        ),
+    ],
+)
+def test_outputs_have_the_names_asked_for(prefix, arguments, names):
+    (node,) = start(prefix, COLORIZE, **arguments)
+    assert tuple(node.remap(output) for output in OUTPUTS) == names
+
+
 def test_a_profile_of_the_user_stays(prefix, monkeypatch):
     monkeypatch.setenv(profile_variable(), '/my/profile.xml')
     (node,) = start(prefix, COLORIZE)
@@ -260,6 +295,8 @@ def load(file: str) -> ModuleType:
         ({'cpus': '[all]'}, 'does not look like 0-3'),
         ({'cameras': '[left]', 'image': '/thermal'}, 'image:=/thermal is one topic for all'),
         ({'cameras': '[left]', 'camera_info': '/info'}, 'camera_info:=/info is one topic for all'),
+        ({'cameras': '[left]', 'detections': '/found'}, 'detections:=/found is one topic for all'),
+        ({'color_image': 'day'}, 'name color_camera_info'),
     ],
 )
 def test_lists_that_make_no_sense_are_refused(prefix, arguments, message):
@@ -293,6 +330,7 @@ def test_replay_plays_to_the_node_and_the_viewer(prefix, monkeypatch):
     for process in (node, player, viewer):
         assert process.remap('__ns') == '/thermal'
         assert process.remap('image_raw') == 'counts'
+        assert process.remap('color/image_raw') == 'color/image_raw'
         assert process.profile.endswith('fastdds.xml')
 
 

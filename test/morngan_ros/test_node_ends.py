@@ -56,7 +56,7 @@ def test_while_it_configures(tmp_path, slow, number):
     with colorizer(tmp_path, '/slow', model=slow, provider='cpu', threads=1) as process:
         with probe('/slow') as opened:
             # The node is there, its models are not, and will not be for a while.
-            wait_until(lambda: opened.node.count_publishers('image_color') > 0, 'the node')
+            wait_until(lambda: opened.node.count_publishers('color/image_raw') > 0, 'the node')
         time.sleep(0.5)
         assert 'generator slow' not in process.log
         end(process, number)
@@ -68,11 +68,11 @@ def test_while_it_reloads(tmp_path, model, slow, number):
     parameters = {'model': model, 'provider': 'cpu', 'threads': 1}
     with colorizer(tmp_path, '/reload', **parameters) as process, probe('/reload') as opened:
         process.wait_for_log(CONFIGURED)
-        opened.listen(Image, 'image_color')
+        opened.listen(Image, 'color/image_raw')
         assert opened.set_parameters(model=str(slow)).successful
         answer = opened.call_later(Trigger, 'colorizer/reload_model', Trigger.Request())
         opened.publish('image_raw', to_image(thermal(), header(1), 'mono8'))
-        opened.wait_for_stamp('image_color', header(1))
+        opened.wait_for_stamp('color/image_raw', header(1))
         assert not answer.done()
         end(process, number)
 
@@ -82,11 +82,11 @@ def test_while_a_frame_is_inside_a_slow_model(tmp_path, slow, number):
     small = {'model': slow, 'provider': 'cpu', 'threads': 1, 'warm_up_size': '[32, 32]'}
     with colorizer(tmp_path, '/deep', **small) as process, probe('/deep') as opened:
         process.wait_for_log('generator slow runs on')
-        opened.listen(Image, 'image_color')
+        opened.listen(Image, 'color/image_raw')
         opened.publish('image_raw', to_image(thermal(512, 640), header(1), 'mono8'))
         time.sleep(0.5)
         end(process, number)
-        assert not opened.messages('image_color')
+        assert not opened.messages('color/image_raw')
 
 
 def test_two_signals_in_a_row(tmp_path, model):

@@ -102,7 +102,7 @@ def running(tmp_path, model, request) -> Iterator[tuple[NodeProcess, Probe]]:
     parameters = {'model': model, 'provider': 'cpu', 'threads': 1, **request.param}
     with colorizer(tmp_path, '/faults', **parameters) as process, probe('/faults') as opened:
         process.wait_for_log(CONFIGURED)
-        opened.listen(Image, 'image_color')
+        opened.listen(Image, 'color/image_raw')
         opened.listen(DiagnosticArray, '/diagnostics')
         yield process, opened
 
@@ -133,9 +133,9 @@ def test_fault_matrix(running, topic, kinds, good):
             opened.publish(topic, build(header(number)))
             time.sleep(0.03 * (1 + attempt) ** 2)  # until the node has taken it
             opened.publish(topic, good(number + 1))
-            opened.wait_for_stamp('image_color', header(number + 1))
+            opened.wait_for_stamp('color/image_raw', header(number + 1))
         seen = _counters(opened, received=before['received'] + 2 * len(kinds))
-        stamps = {message.header.stamp.sec for message in opened.messages('image_color')}
+        stamps = {message.header.stamp.sec for message in opened.messages('color/image_raw')}
         assert not stamps & {header(number).stamp.sec for number in numbers}
         assert process.alive
         if seen['dropped'] == dropped:
@@ -153,7 +153,7 @@ def _connect(opened: Probe, topic: str, good: Callable[[int], Any]) -> int:
 
     def answered() -> bool:
         opened.publish(topic, good(next(numbers)))
-        return bool(opened.messages('image_color'))
+        return bool(opened.messages('color/image_raw'))
 
     wait_until(answered, 'a picture')
     return next(numbers) - 1
@@ -188,23 +188,23 @@ def _counters(opened: Probe, received: int) -> Counter[str]:
 def test_odd_frames_are_colored_all_the_same(running):
     _, opened = running
     for number, build in enumerate(ODD_IMAGES.values()):
-        known = len(opened.messages('image_color'))
+        known = len(opened.messages('color/image_raw'))
         message = build(header(number))
         opened.publish('image_raw', message)
-        wait_until(lambda known=known: len(opened.messages('image_color')) > known, 'a picture')
-        assert opened.messages('image_color')[-1].header == message.header
+        wait_until(lambda known=known: len(opened.messages('color/image_raw')) > known, 'a picture')
+        assert opened.messages('color/image_raw')[-1].header == message.header
 
 
 @pytest.mark.parametrize('running', [{}], indirect=True)
 def test_a_message_that_comes_twice_is_published_once(running):
     _, opened = running
     opened.publish('image_raw', mono8(1))
-    opened.wait_for_stamp('image_color', header(1))
+    opened.wait_for_stamp('color/image_raw', header(1))
     opened.publish('image_raw', mono8(1))
     wait_for_status(opened, 'input', DiagnosticStatus.WARN, 'duplicate')
     opened.publish('image_raw', mono8(2))
-    opened.wait_for_stamp('image_color', header(2))
-    stamps = [message.header.stamp for message in opened.messages('image_color')]
+    opened.wait_for_stamp('color/image_raw', header(2))
+    stamps = [message.header.stamp for message in opened.messages('color/image_raw')]
     assert stamps == [header(1).stamp, header(2).stamp]
 
 
@@ -224,7 +224,7 @@ def test_a_frozen_camera_is_told(running):
     _, opened = running
     for number in (1, 2):
         opened.publish('image_raw', to_image(thermal(), header(number), 'mono8'))
-        opened.wait_for_stamp('image_color', header(number))
+        opened.wait_for_stamp('color/image_raw', header(number))
     wait_for_status(opened, 'input', DiagnosticStatus.WARN, 'repeats itself')
 
 
@@ -235,7 +235,7 @@ def test_parameters_change_live(running):
     assert opened.set_parameters(**small).successful
     opened.publish('image_raw', to_image(thermal(80, 80), header(1), 'mono8'))
     opened.publish('image_raw', mono8(2))
-    opened.wait_for_stamp('image_color', header(2))
+    opened.wait_for_stamp('color/image_raw', header(2))
     assert opened.set_parameters(enabled=False).successful
     opened.publish('image_raw', mono8(3))
     time.sleep(0.5)  # frames and calls of services come by ways of their own
@@ -244,12 +244,12 @@ def test_parameters_change_live(running):
     assert opened.set_parameters(exposure_mode='fixed_range', **fixed).successful
     counts = thermal(seed=4).astype('uint16') + 100
     opened.publish('image_raw', to_image(counts, header(4), 'mono16'))
-    ours = opened.wait_for_stamp('image_color', header(4))
+    ours = opened.wait_for_stamp('color/image_raw', header(4))
     opened.publish('image_raw', mono8(5))
-    opened.wait_for_stamp('image_color', header(5))
+    opened.wait_for_stamp('color/image_raw', header(5))
     opened.publish('image_raw', to_image(thermal(seed=4), header(6), 'mono8'))
-    assert ours.data == opened.wait_for_stamp('image_color', header(6)).data
-    stamps = {message.header.stamp.sec - 1000 for message in opened.messages('image_color')}
+    assert ours.data == opened.wait_for_stamp('color/image_raw', header(6)).data
+    stamps = {message.header.stamp.sec - 1000 for message in opened.messages('color/image_raw')}
     assert stamps == {2, 4, 5, 6}
     refused = opened.set_parameters(exposure_range_low=400.0)
     assert not refused.successful
@@ -279,7 +279,7 @@ def test_a_subscriber_that_asks_for_too_much_is_told(tmp_path, model):
     parameters = {'model': model, 'output_reliability': 'best_effort'}
     with colorizer(tmp_path, '/loose', **parameters) as process, probe('/loose') as opened:
         process.wait_for_log(CONFIGURED)
-        opened.listen(Image, 'image_color')
+        opened.listen(Image, 'color/image_raw')
         process.wait_for_log('set output_reliability to reliable')
         opened.listen(DiagnosticArray, '/diagnostics')
         wait_for_status(
@@ -288,13 +288,13 @@ def test_a_subscriber_that_asks_for_too_much_is_told(tmp_path, model):
 
 
 def test_overrides_of_one_topic_leave_the_others_alone(tmp_path, model):
-    parameters = {'qos_overrides./one/image_color.publisher.reliability': 'best_effort'}
+    parameters = {'qos_overrides./one/color/image_raw.publisher.reliability': 'best_effort'}
     with colorizer(tmp_path, '/one', model=model, **parameters) as process, probe('/one') as opened:
         process.wait_for_log(CONFIGURED)
-        opened.listen(Image, 'image_color', BEST_EFFORT)
-        opened.listen(Image, 'image_overlay', BEST_EFFORT)
-        (color,) = opened.node.get_publishers_info_by_topic('image_color')
-        (drawn,) = opened.node.get_publishers_info_by_topic('image_overlay')
+        opened.listen(Image, 'color/image_raw', BEST_EFFORT)
+        opened.listen(Image, 'overlay/image_raw', BEST_EFFORT)
+        (color,) = opened.node.get_publishers_info_by_topic('color/image_raw')
+        (drawn,) = opened.node.get_publishers_info_by_topic('overlay/image_raw')
         assert color.qos_profile.reliability == BEST_EFFORT.reliability
         assert drawn.qos_profile.reliability == RELIABLE.reliability
 
@@ -303,11 +303,11 @@ def test_a_device_that_fails_is_replaced(tmp_path, model, failing):
     parameters = {'model': model, 'provider': 'cpu'}
     with colorizer(tmp_path, '/lost', **failing, **parameters) as process, probe('/lost') as opened:
         process.wait_for_log(CONFIGURED)
-        opened.listen(Image, 'image_color')
+        opened.listen(Image, 'color/image_raw')
         opened.listen(DiagnosticArray, '/diagnostics')
         _feed_until(opened, lambda: 'generator tiny runs on openvino' in process.log)
         opened.publish('image_raw', mono8(1000))
-        opened.wait_for_stamp('image_color', header(1000))
+        opened.wait_for_stamp('color/image_raw', header(1000))
         message = wait_for_status(opened, 'colorize', DiagnosticStatus.WARN, 'the device is gone')
         assert values(message, 'colorize')['provider'] == 'openvino'
 
@@ -316,7 +316,7 @@ def test_without_fallback_a_device_that_fails_ends_in_the_error_state(tmp_path, 
     parameters = {'model': model, 'provider': 'cpu', 'allow_fallback': 'false'}
     with colorizer(tmp_path, '/lost', **failing, **parameters) as process, probe('/lost') as opened:
         process.wait_for_log(CONFIGURED)
-        opened.listen(Image, 'image_color')
+        opened.listen(Image, 'color/image_raw')
         opened.listen(DiagnosticArray, '/diagnostics')
         _feed_until(opened, lambda: opened.state() == 'unconfigured')
         wait_for_status(opened, 'colorize', DiagnosticStatus.ERROR, 'the device is gone')
@@ -325,7 +325,7 @@ def test_without_fallback_a_device_that_fails_ends_in_the_error_state(tmp_path, 
         assert opened.change_state(Transition.TRANSITION_CONFIGURE)
         assert opened.change_state(Transition.TRANSITION_ACTIVATE)
         opened.publish('image_raw', mono8(1000))
-        opened.wait_for_stamp('image_color', header(1000))
+        opened.wait_for_stamp('color/image_raw', header(1000))
 
 
 @pytest.mark.skipif(not Path('/dev/shm').is_dir(), reason='no /dev/shm')

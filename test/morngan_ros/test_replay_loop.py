@@ -78,10 +78,10 @@ def whole(messages: list[Image]) -> list[list[Image]]:
 
 def play(opened: Probe, bag: Path, rate: float) -> list[Image]:
     """Replay until the loop has begun anew and one pass was whole; returns what came."""
-    before = len(opened.messages('image_color'))
+    before = len(opened.messages('color/image_raw'))
 
     def came() -> list[Image]:
-        return opened.messages('image_color')[before:]
+        return opened.messages('color/image_raw')[before:]
 
     with replay(bag, rate):
         wait_until(
@@ -104,7 +104,7 @@ def test_pictures_do_not_depend_on_the_speed_of_a_looping_bag(tmp_path, bag):
     }
     with colorizer(tmp_path, '/loop', **parameters) as process, probe('/loop') as opened:
         process.wait_for_log('generator tiny runs on')
-        opened.listen(Image, 'image_color')
+        opened.listen(Image, 'color/image_raw')
         opened.listen(DiagnosticArray, '/diagnostics')
         shown = {}
         for rate in (0.5, 1.0, 4.0):

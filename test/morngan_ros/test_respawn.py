@@ -99,7 +99,7 @@ def wait_for_color_of(opened: Probe, moment: float) -> None:
     """Wait for the colour of a frame that was sent after a moment."""
 
     def came() -> bool:
-        stamps = [message.header.stamp for message in opened.messages('image_color')[-1:]]
+        stamps = [message.header.stamp for message in opened.messages('color/image_raw')[-1:]]
         return any(stamp.sec + stamp.nanosec * 1e-9 > moment for stamp in stamps)
 
     wait_until(came, 'colour')
@@ -109,7 +109,7 @@ def wait_for_color_of(opened: Probe, moment: float) -> None:
 def test_colour_comes_back_after_a_kill(loop):
     """With the model that ships, on whatever runs it here."""
     with probe('/undead') as opened, camera(opened):
-        opened.listen(Image, 'image_color')
+        opened.listen(Image, 'color/image_raw')
         wait_for_color_of(opened, time.time())
         taken = []
         for _ in range(KILLS):
@@ -122,6 +122,6 @@ def test_colour_comes_back_after_a_kill(loop):
             assert loop.node() not in (None, victim)
         print(f'seconds from the kill to colour: {", ".join(f"{t:.2f}" for t in taken)}')
         assert max(taken) < PATIENCE, loop.log
-        stamps = [m.header.stamp for m in opened.messages('image_color')]
+        stamps = [m.header.stamp for m in opened.messages('color/image_raw')]
         times = [stamp.sec * 10**9 + stamp.nanosec for stamp in stamps]
         assert times == sorted(set(times))  # no frame twice, although two nodes got the last ones

@@ -32,7 +32,7 @@ USES = {
 
 
 def allowed(node: str) -> set[tuple[str, str]]:
-    """Read the rights of a node: ('publish', '/image_color'), ..."""
+    """Read the rights of a node: ('publish', '/color/image_raw'), ..."""
     (profile,) = ET.parse(POLICY).getroot().iterfind(f'.//profile[@node="{node}"]')
     rights = set()
     for group in profile:

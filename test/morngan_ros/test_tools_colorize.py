@@ -146,14 +146,14 @@ def test_bag_to_bag(tmp_path, model, detector, storage):
     with BagReader(out) as reader:
         for topic, recorded_ns, message in reader.messages():
             read.setdefault(topic, []).append((recorded_ns, message))
-    assert set(read) == {'/image_color', '/detections', '/image_overlay'}
+    assert set(read) == {'/color/image_raw', '/detections', '/overlay/image_raw'}
     for messages in read.values():
         for index, (recorded_ns, message) in enumerate(messages):
             stamp = message.header.stamp
             assert stamp.sec * 10**9 + stamp.nanosec == START_NS + index * 50_000_000
             assert recorded_ns == START_NS + index * 50_000_000 + 9
             assert message.header.frame_id == f'cam{index}'
-    for index, (_, message) in enumerate(read['/image_color']):
+    for index, (_, message) in enumerate(read['/color/image_raw']):
         assert message.encoding == 'rgb8'
         assert_color(message.data.reshape(48, 64, 3), thermal(index))
     for _, message in read['/detections']:
@@ -162,7 +162,9 @@ def test_bag_to_bag(tmp_path, model, detector, storage):
         # 64x48 is letterboxed without scaling: 8 rows above and below.
         assert detection.bbox.center.position.x == pytest.approx(32, abs=0.5)
         assert detection.bbox.center.position.y == pytest.approx(24, abs=0.5)
-    assert not np.array_equal(read['/image_overlay'][0][1].data, read['/image_color'][0][1].data)
+    assert not np.array_equal(
+        read['/overlay/image_raw'][0][1].data, read['/color/image_raw'][0][1].data
+    )
 
 
 def test_overlay_on_pictures(tmp_path, model, detector):

@@ -274,21 +274,21 @@ def test_demo_recording_opens_with_mcap_and_holds_all_topics(demo):
     assert topics == {
         '/image_raw',
         '/camera_info',
-        '/image_color',
-        '/camera_info_color',
-        '/image_overlay',
+        '/color/image_raw',
+        '/color/camera_info',
+        '/overlay/image_raw',
         '/detections',
         '/diagnostics',
     }
     stamps = {}
     with BagReader(demo / 'out/demo.mcap') as bag:
-        for topic in ('/image_raw', '/image_color', '/image_overlay'):
+        for topic in ('/image_raw', '/color/image_raw', '/overlay/image_raw'):
             stamps[topic] = {f.stamp_ns for f in bag.frames(topic)}
     with BagReader(demo / 'bag') as bag:
         given = {f.stamp_ns for f in bag.frames()}
     assert stamps['/image_raw'] <= given
-    assert stamps['/image_color'] <= stamps['/image_raw']
-    assert stamps['/image_overlay'] <= stamps['/image_raw']
+    assert stamps['/color/image_raw'] <= stamps['/image_raw']
+    assert stamps['/overlay/image_raw'] <= stamps['/image_raw']
 
 
 def test_demo_contact_sheet_shows_what_was_recorded(demo):
@@ -305,7 +305,7 @@ def test_demo_contact_sheet_shows_what_was_recorded(demo):
 def test_colorize_gives_the_pixels_of_the_node(demo, tmp_path):
     """Exposure included: it depends on all frames before, so those that the node saw are fed."""
     with BagReader(demo / 'out/demo.mcap') as reader:
-        live = {stamp_ns(m.header): m for _, _, m in reader.messages(['/image_color'])}
+        live = {stamp_ns(m.header): m for _, _, m in reader.messages(['/color/image_raw'])}
     with BagReader(demo / 'bag') as reader, BagWriter(tmp_path / 'seen') as seen:
         for _, recorded_ns, message in reader.messages(['/thermal/image_raw']):
             if stamp_ns(message.header) in live:
@@ -314,7 +314,7 @@ def test_colorize_gives_the_pixels_of_the_node(demo, tmp_path):
     out = tmp_path / 'colored'
     assert colorize.main([str(tmp_path / 'seen'), '--out', str(out), *arguments]) == 0
     with BagReader(out) as reader:
-        offline = [message for _, _, message in reader.messages(['/image_color'])]
+        offline = [message for _, _, message in reader.messages(['/color/image_raw'])]
     assert len(offline) == len(live) >= 14
     for message in offline:
         stamp = stamp_ns(message.header)

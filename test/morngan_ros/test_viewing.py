@@ -32,7 +32,7 @@ def test_rviz_shows_images_without_transforms():
     assert {display['Class'] for display in displays} == {'rviz_default_plugins/Image'}
     # Relative, so that a namespace works.
     shown = [display['Topic']['Value'] for display in displays]
-    assert shown == ['image_raw', 'image_color', 'image_overlay']
+    assert shown == ['image_raw', 'color/image_raw', 'overlay/image_raw']
     assert {topics()[name] for name in shown} == {'sensor_msgs/Image'}
     # A reliable subscriber gets nothing from a best-effort camera.
     assert {display['Topic']['Reliability Policy'] for display in displays} == {'Best Effort'}
@@ -48,7 +48,7 @@ def test_every_panel_of_foxglove_is_placed_once():
 
 def test_foxglove_shows_topics_of_the_node():
     images = [panel['imageMode']['imageTopic'] for panel in PANELS.values() if 'imageMode' in panel]
-    assert images == ['/image_raw', '/image_color', '/image_overlay']
+    assert images == ['/image_raw', '/color/image_raw', '/overlay/image_raw']
     assert {topics()[name.lstrip('/')] for name in images} == {'sensor_msgs/Image'}
     raw = [panel['topicPath'] for panel in PANELS.values() if 'topicPath' in panel]
     assert [topics()[name.lstrip('/')] for name in raw] == ['vision_msgs/Detection2DArray']
@@ -79,7 +79,7 @@ def test_foxglove_plots_what_diagnostics_say(tmp_path):
 
     with colorizer(tmp_path, '/', model=model) as process, probe('/') as opened:
         process.wait_for_log('generator tiny runs on')
-        opened.listen(Image, 'image_color')
+        opened.listen(Image, 'color/image_raw')
         opened.listen(DiagnosticArray, '/diagnostics')
         opened.publish('image_raw', to_image(thermal(), header(1), 'mono8'))
         message = opened.wait_for('/diagnostics', tells)
