@@ -5,9 +5,8 @@ All arguments of colorize.launch.py are arguments of this file too.
 Examples:
     ros2 launch morngan_ros replay.launch.py bag:=night_bag image:=/thermal/image_raw loop:=true
     ros2 launch morngan_ros replay.launch.py bag:=set00/V000/lwir viewer:=foxglove
+    ros2 launch morngan_ros replay.launch.py bag:=sim cameras:=[left,right]
 """
-
-from typing import Any
 
 from ament_index_python.packages import get_package_prefix
 from ament_index_python.packages import PackageNotFoundError
@@ -94,33 +93,29 @@ def require_viewer(context: LaunchContext) -> None:
 
 
 def player_and_viewer(context: LaunchContext) -> list[Node | TimerAction]:
-    loops = LaunchConfiguration('loop').perform(context) == 'true'
+    cameras = launching.cameras(context)
     player = Node(
         package='morngan_ros',
         executable='replay',
         arguments=[
-            LaunchConfiguration('bag'),
+            launching.argument(context, 'bag'),
             '--clock',
             '--rate',
-            LaunchConfiguration('rate'),
-            *(['--loop'] if loops else []),
+            launching.argument(context, 'rate'),
+            *(['--loop'] if launching.argument(context, 'loop') == 'true' else []),
+            *(['--cameras', *cameras] if cameras != [''] else []),
         ],
         output='screen',
-        **names(context),
+        namespace=launching.namespace(context),
+        # The player and RViz are to use the names that the nodes use.
+        remappings=[pair for camera in cameras for pair in launching.remappings(context, camera)],
     )
     delayed = TimerAction(period=LaunchConfiguration('delay'), actions=[player])
-    return [delayed, *viewers(context)]
+    return [delayed, *viewers(context, cameras)]
 
 
-def names(context: LaunchContext) -> dict[str, Any]:
-    """The player and RViz are to use the names that the node uses."""
-    return {
-        'namespace': launching.namespace(context),
-        'remappings': launching.remappings(context),
-    }
-
-
-def viewers(context: LaunchContext) -> list[Node]:
+def viewers(context: LaunchContext, cameras: list[str]) -> list[Node]:
+    """Make the viewers: RViz for each camera, or one bridge for all."""
     name = launching.argument(context, 'viewer')
     if name == 'rviz':
         config = PathJoinSubstitution([SHARE, 'config', 'colorize.rviz'])
@@ -131,8 +126,10 @@ def viewers(context: LaunchContext) -> list[Node]:
                 arguments=['-d', config],
                 parameters=[{'use_sim_time': True}],
                 on_exit=Shutdown(reason='RViz was closed'),
-                **names(context),
+                namespace=launching.namespace(context, camera),
+                remappings=launching.remappings(context),
             )
+            for camera in cameras
         ]
     if name == 'foxglove':
         return [

@@ -8,21 +8,12 @@ rests, it lets frames pass by.
 from collections.abc import Sequence
 from concurrent.futures import wait
 from dataclasses import replace
-import os
-import signal
 import sys
 from time import perf_counter
 from typing import Any
 
-from diagnostic_msgs.msg import DiagnosticArray
 from rcl_interfaces.msg import SetParametersResult
-import rclpy
 from rclpy.callback_groups import ReentrantCallbackGroup
-from rclpy.clock import Clock
-from rclpy.clock import ClockType
-from rclpy.exceptions import ParameterException
-from rclpy.executors import ExternalShutdownException
-from rclpy.executors import SingleThreadedExecutor
 from rclpy.lifecycle import LifecycleNode
 from rclpy.lifecycle import LifecycleState
 from rclpy.lifecycle import TransitionCallbackReturn
@@ -35,8 +26,7 @@ from std_srvs.srv import SetBool
 from std_srvs.srv import Trigger
 
 from morngan_ros import diagnostics
-from morngan_ros import proc
-from morngan_ros.allocator import set_up_allocator
+from morngan_ros import reporter
 from morngan_ros.errors import MornganError
 from morngan_ros.health import Health
 from morngan_ros.intake import Intake
@@ -48,18 +38,19 @@ from morngan_ros.parameters import Takes
 from morngan_ros.parameters import takes
 from morngan_ros.pipeline import Pipeline
 from morngan_ros.qos_events import QosWatch
+from morngan_ros.rate_limit import RateLimit
 from morngan_ros.receiver import Receiver
-from morngan_ros.ros_logging import speak_through
-from morngan_ros.shared_memory import remove_leftovers
+from morngan_ros.running import run
 from morngan_ros.transitions import refuse_wrong_requests
+from morngan_ros.wiring import Wiring
 from morngan_ros.worker import Worker
 
 # Seconds that a frame under work may take to finish at the end.
 _PATIENCE = 1.0
 # A frame that seems to be older, in seconds, was stamped by another clock, or comes from a bag.
 _AGREEING = 60.0
-# Seconds between two reports on /diagnostics.
-_REPORT_EVERY = 1.0
+# Seconds from the start until the log says that no frame comes.
+_SETTLING = 5.0
 
 
 class ColorizeNode(LifecycleNode):
@@ -81,7 +72,8 @@ class ColorizeNode(LifecycleNode):
         self._configuration = 0
         self._running = self._settings
         self._last_input: float | None = None
-        self._next_due = 0.0
+        self._started = perf_counter()
+        self._rate_limit = RateLimit()
         self._loader = Loader()
         self._health = Health()
         self._qos = QosWatch(self)
@@ -96,10 +88,7 @@ class ColorizeNode(LifecycleNode):
             self._on_device_failure,
         )
         self._open_inputs()
-        self._diagnostics = self.create_publisher(DiagnosticArray, '/diagnostics', 10)
-        # Diagnostics go on when a simulated clock stands still or jumps.
-        steady = Clock(clock_type=ClockType.STEADY_TIME)
-        self.create_timer(_REPORT_EVERY, self._publish_diagnostics, clock=steady)
+        self._reporter = reporter.Reporter(self, self._health, self._describe)
         self.add_on_set_parameters_callback(self._on_parameters)
 
     def _open_inputs(self) -> None:
@@ -111,6 +100,7 @@ class ColorizeNode(LifecycleNode):
         # A profile for each: rclpy writes the overrides of a topic into its profile.
         profile = self._settings.input_qos
         self._receiver = Receiver(self, kind, topic, self._on_image, profile(), events)
+        self._wiring = Wiring(self, kind, self.resolve_topic_name(topic))
         calibration = Latest(self, CameraInfo, 'camera_info', profile())
         self._outputs.camera_info = calibration
         self.create_service(SetBool, '~/set_enabled', self._on_set_enabled)
@@ -135,13 +125,13 @@ class ColorizeNode(LifecycleNode):
         loading = self._loader.start(settings)
         # In a thread of its own and with an eye on the context, so that a signal ends the wait.
         # Building an engine takes minutes: diagnostics go on meanwhile.
-        next_report = perf_counter() + _REPORT_EVERY
+        next_report = perf_counter() + reporter.REPORT_EVERY
         while not wait([loading], timeout=0.1).done:
             if not self.context.ok():
                 return TransitionCallbackReturn.FAILURE
             if perf_counter() > next_report:
-                next_report += _REPORT_EVERY
-                self._publish_diagnostics()
+                next_report += reporter.REPORT_EVERY
+                self._reporter.report()
         try:
             self._adopt(loading.result(), settings)
         except Exception as error:
@@ -310,7 +300,7 @@ class ColorizeNode(LifecycleNode):
         self._tune_ends()
         self._enter(self._state)
         if any(p.name == 'max_rate' for p in parameters):
-            self._next_due = 0.0  # a low rate may have put the next frame off for long
+            self._rate_limit.reset()
         later = [p.name for p in parameters if takes(p.name) is Takes.RELOAD]
         if later and pipeline is not None:
             self.get_logger().info(f'call ~/reload_model to use the new {", ".join(later)}')
@@ -339,7 +329,7 @@ class ColorizeNode(LifecycleNode):
         if not self._worker.open:
             self._health.count('resting')
             return
-        if self._is_due(self._last_input):
+        if self._rate_limit.allows(self._last_input, self._settings.max_rate):
             self._note_transit(message.header)
             self._worker.put(message)
         else:
@@ -352,18 +342,19 @@ class ColorizeNode(LifecycleNode):
         if 0 <= seconds < _AGREEING:
             self._health.observe('transit', seconds)
 
-    def _is_due(self, now: float) -> bool:
-        """Keep to `max_rate` on average, whatever the rate of the camera."""
-        if self._settings.max_rate <= 0:
-            return True
-        if now < self._next_due:
-            return False
-        self._next_due = max(now, self._next_due + 1 / self._settings.max_rate)
-        return True
+    def _look_at_wiring(self) -> str:
+        """Say what is wrong with the input topic; the log says it once, when it lasts."""
+        age = _since(self._last_input)
+        silent = age is None or age > self._settings.stale_after
+        trouble = self._wiring.silence() if silent else self._wiring.crowd()
+        # A driver that is started beside this node needs a while.
+        if perf_counter() - self._started > _SETTLING and self._state == 'active':
+            self._wiring.warn_once(f'no frame comes: {trouble}' if silent else trouble)
+        return trouble
 
-    def _publish_diagnostics(self) -> None:
+    def _describe(self) -> diagnostics.State:
         pipeline = self._worker.pipeline
-        state = diagnostics.State(
+        return diagnostics.State(
             lifecycle=self._state,
             problem=self._problem,
             has_models=pipeline is not None,
@@ -373,41 +364,13 @@ class ColorizeNode(LifecycleNode):
             busy=_since(self._worker.busy_since),
             input_age=_since(self._last_input),
             stale_after=self._settings.stale_after,
+            wiring=self._look_at_wiring(),
             input_qos=self._qos.inputs(),
             output_qos=self._qos.outputs(),
             losses=self._outputs.losses,
-            facts={} if pipeline is None else _facts(pipeline),
-            resources=_resources(),
+            facts={} if pipeline is None else reporter.facts(pipeline),
+            resources=reporter.resources(),
         )
-        message = DiagnosticArray()
-        message.header.stamp = self.get_clock().now().to_msg()
-        name = self.get_fully_qualified_name().lstrip('/')
-        message.status = diagnostics.statuses(name, state, self._health.snapshot())
-        self._diagnostics.publish(message)
-
-
-def _facts(pipeline: Pipeline) -> dict[str, str]:
-    generator = pipeline.generator
-    return {
-        'model': generator.name,
-        'model sha256': generator.sha256,
-        'provider': generator.provider,
-        'precision': generator.precision,
-        'detector': pipeline.detector.provider if pipeline.detector else 'off',
-    }
-
-
-def _resources() -> dict[str, str]:
-    try:
-        figures = proc.read(os.getpid())
-    except OSError:  # no file descriptor is left, say: frames need none, the node goes on
-        return {}
-    return {
-        'memory (MiB)': f'{figures.resident / 2**20:.1f}',
-        'shared memory of it (MiB)': f'{figures.shared / 2**20:.1f}',
-        'threads': str(figures.threads),
-        'open files': str(figures.descriptors),
-    }
 
 
 def _since(moment: float | None) -> float | None:
@@ -425,33 +388,7 @@ def main(args: Sequence[str] | None = None) -> int:
     Returns:
         Exit code: 0 after a signal, 1 if a parameter given at the start is of no use.
     """
-    set_up_allocator()
-    remove_leftovers()
-    rclpy.init(args=None if args is None else list(args))
-    node = None
-    try:
-        node = ColorizeNode()
-        speak_through(node.get_logger())
-        executor = SingleThreadedExecutor()
-        executor.add_node(node)
-        node.start()
-        executor.spin()
-    except (ParameterException, ValueError) as error:
-        print(f'error: {error}', file=sys.stderr)
-        return 1
-    except (KeyboardInterrupt, ExternalShutdownException):
-        pass
-    except Exception:
-        # A signal ends the context under whatever is under way, such as a transition on Jazzy.
-        if rclpy.ok():
-            raise
-    # Launch and the terminal both signal: the second signal must not disturb the end.
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, signal.SIG_IGN)
-    if node is not None and not node.stop():
-        sys.stderr.flush()
-        os._exit(0)
-    return 0
+    return run(ColorizeNode, args)
 
 
 if __name__ == '__main__':

@@ -47,6 +47,8 @@ class State:
         busy: Seconds that the frame under work has taken so far; None at rest.
         input_age: Seconds since the last frame came; None before the first.
         stale_after: Age in seconds that is too old, for input and for a frame under work.
+        wiring: Why no frame comes, or why frames of several cameras mix, as far as the graph of
+            nodes knows it; empty if all is well.
         input_qos: What publishers and the node cannot agree on, in words by topic.
         output_qos: What subscribers and the node cannot agree on, in words by topic.
         losses: Why images that are watched get lost on their way; empty if they do not.
@@ -63,6 +65,7 @@ class State:
     busy: float | None
     input_age: float | None
     stale_after: float
+    wiring: str
     input_qos: Mapping[str, str]
     output_qos: Mapping[str, str]
     losses: str
@@ -137,14 +140,17 @@ def _input(state: State, health: Snapshot) -> DiagnosticStatus:
 
 def _judge_input(state: State, health: Snapshot) -> tuple[bytes, str]:
     """Say the worst: what keeps frames away before what spoils some of them."""
-    reason = f': {_in_words(state.input_qos)}' if state.input_qos else ''
+    reasons = [text for text in (_in_words(state.input_qos), state.wiring) if text]
+    reason = f': {"; ".join(reasons)}' if reasons else ''
     if state.input_age is None:
         return DiagnosticStatus.WARN, f'no frame has come yet{reason}'
     if state.input_age > state.stale_after:
         age = f'{state.input_age:.1f}'
         return DiagnosticStatus.WARN, f'stale: the last frame came {age} s ago{reason}'
-    if reason:
+    if state.input_qos:
         return DiagnosticStatus.WARN, f'frames come, but not all{reason}'
+    if state.wiring:
+        return DiagnosticStatus.WARN, f'frames come{reason}'
     causes = [
         name.removeprefix('bad: ')
         for name in sorted(health['counts'])

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from functools import partial
 from importlib import import_module
 from pathlib import Path
+import posixpath
 import sys
 import time
 from typing import Any
@@ -20,12 +21,14 @@ from rosgraph_msgs.msg import Clock
 
 from morngan_ros.bags import BagReader
 from morngan_ros.bags import COMPRESSED_IMAGE
+from morngan_ros.bags import IMAGE
 from morngan_ros.bags import is_bag
 from morngan_ros.bags import RawMessage
 from morngan_ros.bags import sibling
 from morngan_ros.errors import FrameError
 from morngan_ros.errors import SourceError
 from morngan_ros.sources import DEFAULT_FRAME_ID
+from morngan_ros.sources import Frame
 from morngan_ros.sources import open_source
 from morngan_ros.sources import Source
 from morngan_ros.tools import cli
@@ -58,19 +61,31 @@ class Tape(Protocol):
 
 
 class FrameTape:
-    """Frames of a folder, video or simulation, with a camera_info each."""
+    """Frames of a folder, video or simulation, with a camera_info each.
 
-    def __init__(self, source: Source, node: Node, topic: str, profile: QoSProfile) -> None:
+    Args:
+        source: The frames.
+        node: Gets the publishers.
+        topics: Each gets every frame.
+        profile: Quality of service of all publishers.
+    """
+
+    def __init__(
+        self, source: Source, node: Node, topics: Sequence[str], profile: QoSProfile
+    ) -> None:
         self._source = source
-        self._camera = ros.CameraPublisher(node, topic, profile)
+        self._cameras = [ros.CameraPublisher(node, topic, profile) for topic in topics]
         self.label = source.label
-        self.images = self._camera.images
-        self.publishers = [self._camera.images, self._camera.infos]
+        self.images = self._cameras[0].images
+        self.publishers = [p for camera in self._cameras for p in (camera.images, camera.infos)]
 
     def __iter__(self) -> Iterator[Event]:
         for frame in self._source:
-            publish = partial(self._camera, frame.counts, frame.stamp_ns, frame.frame_id)
-            yield Event(frame.stamp_ns, publish, True)
+            yield Event(frame.stamp_ns, partial(self._publish, frame), True)
+
+    def _publish(self, frame: Frame) -> None:
+        for camera in self._cameras:
+            camera(frame.counts, frame.stamp_ns, frame.frame_id)
 
 
 class BagTape:
@@ -198,7 +213,9 @@ def _open_tape(
     options: argparse.Namespace, node: Node, on_bad: Callable[[str, FrameError], None]
 ) -> Tape:
     profile = ros.qos(options.qos)
+    topics = [posixpath.join(c, options.topic or 'image_raw') for c in options.cameras or ['']]
     if is_bag(Path(options.input)):
+        _require_cameras(Path(options.input), node, topics if options.cameras else [])
         return BagTape(Path(options.input), node, options.topic, profile)
     source = open_source(
         options.input,
@@ -208,7 +225,24 @@ def _open_tape(
         frames=options.frames,
         on_bad=on_bad,
     )
-    return FrameTape(source, node, options.topic or 'image_raw', profile)
+    return FrameTape(source, node, topics, profile)
+
+
+def _require_cameras(path: Path, node: Node, topics: Sequence[str]) -> None:
+    """See that a bag has images for every camera.
+
+    Raises:
+        SourceError: It has none for one of them.
+    """
+    with BagReader(path) as bag:
+        kinds = bag.topics
+    images = [topic for topic, kind in kinds.items() if kind in (IMAGE, COMPRESSED_IMAGE)]
+    played = {node.resolve_topic_name(topic) for topic in images}
+    for topic in map(node.resolve_topic_name, topics):
+        if not {topic, f'{topic}/compressed'} & played:
+            raise SourceError(
+                f'bag {path} has no images for the camera on {topic}; it has: {", ".join(images)}'
+            )
 
 
 def _clock(node: Node) -> Callable[[int], None]:
@@ -233,6 +267,12 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
         '--topic',
         help='publish images on this topic (default: image_raw); '
         'of a bag only the images and their camera_info (default: all topics, as recorded)',
+    )
+    parser.add_argument(
+        '--cameras',
+        nargs='+',
+        metavar='NAME',
+        help='feed a camera in each of these namespaces; a bag must have their topics',
     )
     parser.add_argument('--qos', choices=ros.QOS, default='reliable', help='default: %(default)s')
     parser.add_argument(

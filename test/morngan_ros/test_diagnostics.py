@@ -27,6 +27,7 @@ def state(**changes: Any) -> State:
         'busy': None,
         'input_age': 0.1,
         'stale_after': 2.0,
+        'wiring': '',
         'input_qos': {},
         'output_qos': {},
         'losses': '',
@@ -81,6 +82,12 @@ def test_failing_frames_are_an_error_while_they_fail() -> None:
     ('changes', 'words'),
     [
         ({'input_age': None}, 'no frame has come yet'),
+        (
+            {'input_age': None, 'wiring': 'nobody is there'},
+            'no frame has come yet: nobody is there',
+        ),
+        ({'input_age': 9.0, 'wiring': 'nobody is there'}, 'came 9.0 s ago: nobody is there'),
+        ({'wiring': '2 publishers'}, 'frames come: 2 publishers'),
         ({'input_age': None, 'input_qos': {'image_raw': 'set that'}}, 'yet: image_raw: set that'),
         ({'input_age': 2.5}, 'stale'),
         ({'input_age': 2.5, 'input_qos': {'image_raw': 'set that'}}, 'ago: image_raw: set that'),

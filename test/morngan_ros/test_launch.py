@@ -342,6 +342,23 @@ def test_replay_with_other_viewers(prefix, viewer, started):
     assert '--loop' not in player.arguments
 
 
+def test_replay_feeds_every_camera(prefix, monkeypatch):
+    """The node of a camera and the player agree on the topic; there is a viewer for each."""
+    monkeypatch.setenv('AWAITED', '5')
+    names = {'namespace': 'car', 'image': 'thermal', 'delay': '0.1'}
+    processes = start(prefix, REPLAY, bag='sim', cameras='[left,right]', **names)
+    assert [p.name for p in processes] == [*['colorize'] * 2, 'replay', *['rviz2'] * 2]
+    player = processes[2]
+    assert player.arguments[:6] == ['sim', '--clock', '--rate', '1.0', '--cameras', 'left']
+    assert player.remap('__ns') == '/car'
+    for side in ('left', 'right'):
+        assert player.remap(f'{side}/image_raw') == f'{side}/thermal'
+    assert sorted(p.remap('__ns') for p in processes if p.name == 'rviz2') == [
+        '/car/left',
+        '/car/right',
+    ]
+
+
 def test_closing_rviz_ends_all(prefix):
     processes = start(prefix, REPLAY, bag='night', delay='10.0')
     assert 'replay' not in {process.name for process in processes}

@@ -145,6 +145,29 @@ def test_replay_of_a_folder_loops_with_stamps_that_jump_back(tmp_path, environme
         np.testing.assert_array_equal(frame.counts, thermal(index % 3))
 
 
+def test_replay_feeds_every_camera(tmp_path, environment):
+    topics = [f'/car/{side}/{name}' for side in 'ab' for name in ('image_raw', 'camera_info')]
+    with recorder(environment, tmp_path / 'out.mcap', *topics):
+        arguments = ('--frames', 5, '--fps', 20, '--wait', 1, '--ros-args', '-r', '__ns:=/car')
+        run(environment, 'replay', 'sim:80x64', '--cameras', 'a', 'b', *arguments)
+    with BagReader(tmp_path / 'out.mcap') as reader:
+        a, b = (list(reader.frames(f'/car/{side}/image_raw')) for side in 'ab')
+        assert {reader.count(topic) for topic in topics} == {5}
+    assert [frame.stamp_ns for frame in a] == [frame.stamp_ns for frame in b]
+    assert all(np.array_equal(one.counts, other.counts) for one, other in zip(a, b, strict=True))
+
+
+def test_replay_of_a_bag_without_the_topic_of_a_camera_is_an_error(tmp_path, environment):
+    bag = save_bag(tmp_path / 'bag', 2)
+    names = ('--cameras', 'cam', 'left')
+    done = subprocess.run(
+        command('replay', bag, *names), env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 2
+    assert 'no images for the camera on /left/image_raw; it has: /cam/image_raw' in done.stderr
+    assert run(environment, 'replay', bag, '--cameras', 'cam').startswith('published 2 frames')
+
+
 def test_camera_simulator_publishes_14_bit_counts_stamped_by_the_clock(tmp_path, environment):
     before = time.time_ns()
     with recorder(environment, tmp_path / 'out.mcap', 'image_raw', 'camera_info'):
