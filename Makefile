@@ -5,6 +5,7 @@ PYTHON ?= python3
 ROS ?= kilted
 VENV := .venv
 RUN := $(VENV)/bin/python
+RUNTIME := requirements/runtime.txt
 PIP := $(RUN) -m pip install --quiet --disable-pip-version-check
 
 INPUT ?=
@@ -34,11 +35,11 @@ unexport _ROS_WHEELS_BOOTSTRAP_COMPLETE
 export LD_LIBRARY_PATH := $(shell echo "$$LD_LIBRARY_PATH" | tr : '\n' | grep -v '^/opt/ros/' | paste -sd:)
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test lint bench soak colcon clean
+.PHONY: help venv demo test test-ubuntu test-pinned lint bench soak colcon clean
 
 help:  ## Show this list
 	@echo 'make TARGET [ROS=kilted|jazzy] [PYTHON=python3]'
-	@awk -F ':.*## *' '/^[a-z]+:.*##/ {printf "  %-8s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## *' '/^[a-z-]+:.*##/ {printf "  %-11s %s\n", $$1, $$2}' Makefile
 
 venv: $(VENV)/.vision_msgs  ## Build the environment that the demo and the node need
 
@@ -51,6 +52,14 @@ demo: venv  ## Colorize live: [INPUT=folder, bag or video] [DETECTOR=yolo.onnx] 
 test: $(VENV)/.dev  ## Run all tests [PYTEST='-k exposure']
 	$(RUN) -m pytest test/morngan_ros $(PYTEST) || [ $$? -eq 5 ]
 	$(RUN) -m pytest test/morngan_train $(PYTEST) || [ $$? -eq 5 ]
+
+# ROS comes from Jazzy's wheels for both, for Humble has none.
+test-ubuntu:  ## Run the runtime's tests with what Ubuntu 22.04 and 24.04 ship
+	$(MAKE) test-pinned ROS=jazzy VENV=.venv-22.04 PYTHON=python3.10 RUNTIME=requirements/ubuntu-22.04.txt
+	$(MAKE) test-pinned ROS=jazzy VENV=.venv-24.04 PYTHON=python3.12 RUNTIME=requirements/ubuntu-24.04.txt
+
+test-pinned: $(VENV)/.vision_msgs
+	$(RUN) -m pytest test/morngan_ros $(PYTEST)
 
 lint: $(VENV)/.dev  ## Check style and types
 	$(RUN) -m ruff check .
@@ -67,7 +76,7 @@ colcon: $(VENV)/.dev  ## Prove that `colcon build` installs the package
 	PATH='$(CURDIR)/$(VENV)/bin':"$$PATH" colcon build --event-handlers console_direct+
 
 clean:  ## Remove the environment and everything built; runs/ (training) stays
-	rm -rf $(VENV) build install log out .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv .venv-* build install log out .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -prune -exec rm -rf {} +
 
 # One environment holds one ROS distribution: asking for the other one starts afresh.
@@ -79,9 +88,9 @@ $(VENV)/.$(ROS):
 	@'$(PYTHON)' -m venv $(VENV)
 	@touch $(VENV)/COLCON_IGNORE $@
 
-$(VENV)/.runtime: $(VENV)/.$(ROS) requirements/runtime.txt requirements/ros-$(ROS).txt
+$(VENV)/.runtime: $(VENV)/.$(ROS) $(RUNTIME) requirements/ros-$(ROS).txt
 	@echo 'Installing ROS 2 $(ROS) and the runtime into $(VENV), about two minutes ...'
-	@$(PIP) -r requirements/runtime.txt -r requirements/ros-$(ROS).txt
+	@$(PIP) -r $(RUNTIME) -r requirements/ros-$(ROS).txt
 	@touch $@
 
 $(VENV)/.vision_msgs: $(VENV)/.runtime scripts/install_vision_msgs.py \

@@ -35,8 +35,7 @@ class LocalFields(Percentiles):
         lacking = np.maximum(0, _NARROWEST * span - (highs - lows))
         # An even cell stays as dark or bright as it is in the whole frame.
         level = ((lows + highs) / 2 - low) / max(span, LEAST_SPAN)
-        window = np.stack((lows - lacking * level, highs + lacking * (1 - level)))
-        return window.astype(np.float64)
+        return np.stack((lows - lacking * level, highs + lacking * (1 - level)))
 
     def apply(self, counts: np.ndarray, window: np.ndarray) -> np.ndarray:
         """Map each pixel as the cells around it do, blended by their distance."""
@@ -62,8 +61,11 @@ def _spread(field: np.ndarray, span: float) -> np.ndarray:
     """Cut off lone peaks of a field of maxima, then let cells rise toward their neighbours.
 
     Rising only, never falling: what a cell shows stays within its window.
+
+    Returns:
+        float64, in which differences of float32 cannot overflow.
     """
     field = np.minimum(field, cv2.medianBlur(field, 3) + np.float32(_LONELY * span))
     for _ in range(_ROUNDS):
         field = np.maximum(field, cv2.blur(field, (3, 3), borderType=cv2.BORDER_REPLICATE))
-    return field
+    return field.astype(np.float64)

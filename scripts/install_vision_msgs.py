@@ -18,13 +18,16 @@ import sysconfig
 import tempfile
 
 import check_host
+import numpy as np
 
 SOURCE = Path(__file__).resolve().parents[1] / 'interfaces' / 'vision_msgs'
 
 # The wheels' exported CMake targets name the Python that they were built with, for example
-# /opt/python/cp311-cp311/include/python3.11 and .../lib/python3.11/site-packages.
+# /opt/python/cp311-cp311/include/python3.11 and .../lib/python3.11/site-packages. The headers of
+# numpy lie elsewhere in numpy 1.
 BUILD_INCLUDE = re.compile(r'/opt/python/cp3\d+-cp3\d+/include/python3\.\d+')
 BUILD_PACKAGES = re.compile(r'/opt/python/cp3\d+-cp3\d+/lib/python3\.\d+/site-packages')
+BUILD_NUMPY = re.compile(r'(?<=site-packages/)numpy/_core/include')
 
 
 def main() -> None:
@@ -53,9 +56,11 @@ def relocate_cmake_exports(prefix: Path) -> None:
     """Point the CMake exports of the wheels at the Python of this environment."""
     include = sysconfig.get_path('include')
     packages = sysconfig.get_path('platlib')
+    numpy = Path(np.get_include()).relative_to(packages).as_posix()
     for path in prefix.glob('share/*/cmake/*.cmake'):
         text = path.read_text(encoding='utf-8')
         moved = BUILD_INCLUDE.sub(include, BUILD_PACKAGES.sub(packages, text))
+        moved = BUILD_NUMPY.sub(numpy, moved)
         if moved != text:
             path.write_text(moved, encoding='utf-8')
 

@@ -110,7 +110,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     width, height = options.size
     frames = read_frames(options.frames or f'{SIMULATED}:{width}x{height}', options.size, _COUNT)
     with _progress() as progress:
-        task = progress.add_task(f'build for {options.provider}', total=None)
+        task = progress.add_task(f'build for {options.provider}', total=1)
         engine = Generator.load(
             model,
             options.provider,
@@ -122,7 +122,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         engine.warm_up(height, width)
         if options.detector is not None:  # its engine too is built, in fp32 as always
             Detector.load(options.detector, options.provider, cuda_graph=options.cuda_graph)
-        progress.update(task, total=1, completed=1)
+        progress.update(task, completed=1)
         reference = Generator.load(
             options.reference or model, 'cpu', precision='fp32', threads=options.threads
         )

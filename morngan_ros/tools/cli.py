@@ -11,7 +11,6 @@ import sys
 
 from rich.console import Console
 from rich.progress import BarColumn
-from rich.progress import MofNCompleteColumn
 from rich.progress import Progress
 from rich.progress import TextColumn
 from rich.progress import TimeRemainingColumn
@@ -63,7 +62,8 @@ def progress() -> Progress:
     return Progress(
         TextColumn('{task.description}'),
         BarColumn(),
-        MofNCompleteColumn(),
+        # Not MofNCompleteColumn: the rich of Ubuntu 22.04 has none.
+        TextColumn('{task.completed:.0f}/{task.total:.0f}'),
         TextColumn('time left'),
         TimeRemainingColumn(),
         console=Console(stderr=True),

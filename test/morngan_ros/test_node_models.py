@@ -160,4 +160,4 @@ def test_no_file_descriptor_for_the_report_ends_nothing(inside, monkeypatch):
         raise OSError(24, 'Too many open files')
 
     monkeypatch.setattr('morngan_ros.proc.read', fail)
-    inside.node._publish_diagnostics()
+    inside.node._reporter.report()

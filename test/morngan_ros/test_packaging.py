@@ -120,7 +120,9 @@ def test_shipped_parameters_are_the_defaults_of_the_node():
     assert values == defaults
 
 
-@pytest.mark.parametrize('name', ['runtime', 'ros-kilted', 'ros-jazzy', 'train', 'dev'])
+@pytest.mark.parametrize(
+    'name', ['runtime', 'ros-kilted', 'ros-jazzy', 'train', 'dev', 'ubuntu-22.04', 'ubuntu-24.04']
+)
 def test_requirements_are_pinned_and_name_no_registry(name):
     lines = (ROOT / 'requirements' / f'{name}.txt').read_text().splitlines()
     requirements = [line for line in lines if line and not line.startswith('#')]
