@@ -27,6 +27,7 @@ from std_srvs.srv import Trigger
 
 from morngan_ros import diagnostics
 from morngan_ros import reporter
+from morngan_ros.autostart import Autostart
 from morngan_ros.errors import MornganError
 from morngan_ros.health import Health
 from morngan_ros.intake import Intake
@@ -114,15 +115,16 @@ class ColorizeNode(LifecycleNode):
         """Configure and activate, if the parameter `autostart` says so."""
         if not self._settings.autostart:
             self.get_logger().info('autostart is false: waiting for a configure transition')
-        elif self.trigger_configure() == TransitionCallbackReturn.SUCCESS:
-            self.trigger_activate()
+            return
+        Autostart(self, lambda: self._state == 'unconfigured', self._settings.autostart_retry)()
 
     def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Load the models and run them once; without them the node stays unconfigured."""
         self._enter('configuring')
         self._configuration += 1
         settings = self._settings
-        loading = self._loader.start(settings)
+        # Colour without detections is better than nothing.
+        loading = self._loader.start(settings, without_detector=True)
         # In a thread of its own and with an eye on the context, so that a signal ends the wait.
         # Building an engine takes minutes: diagnostics go on meanwhile.
         next_report = perf_counter() + reporter.REPORT_EVERY
@@ -208,12 +210,9 @@ class ColorizeNode(LifecycleNode):
         self._worker.pipeline = pipeline
         self._problem = ''
         self._lost_device = ''
-        generator = pipeline.generator
-        self.get_logger().info(
-            f'generator {generator.name} runs on {generator.provider} '
-            f'({generator.precision}), detections are '
-            f'{"on" if pipeline.detector else "off: set the parameter detector"}'
-        )
+        self.get_logger().info(reporter.summary(pipeline))
+        if pipeline.detector_problem:
+            self.get_logger().error(f'no detections: {pipeline.detector_problem}')
 
     async def _on_reload_model(
         self, request: Trigger.Request, response: Trigger.Response
@@ -265,7 +264,7 @@ class ColorizeNode(LifecycleNode):
         )
         configuration = self._configuration
         assert self.executor is not None
-        loading = await self._loader.load(settings, self.executor)
+        loading = await self._loader.load(settings, self.executor, without_detector=True)
         if not self._is_still(configuration) or self._worker.pipeline is not None:
             return  # cleaned up, or reloaded by hand meanwhile
         try:
@@ -359,6 +358,7 @@ class ColorizeNode(LifecycleNode):
             problem=self._problem,
             has_models=pipeline is not None,
             fallback=self._lost_device or (pipeline.fallback_reason if pipeline else ''),
+            blind=pipeline.detector_problem if pipeline else '',
             trouble=self._worker.trouble,
             enabled=self._settings.enabled,
             busy=_since(self._worker.busy_since),

@@ -42,6 +42,7 @@ class State:
         problem: Why the node cannot work; empty if it can.
         has_models: Whether there is a pipeline, which a failed device takes with it.
         fallback: Why another provider runs than the one asked for; empty if none does.
+        blind: Why the detector that was asked for is missing; empty if none is.
         trouble: Why the last frame failed; empty if it did not.
         enabled: Whether frames are passed (the parameter `enabled`).
         busy: Seconds that the frame under work has taken so far; None at rest.
@@ -60,6 +61,7 @@ class State:
     problem: str
     has_models: bool
     fallback: str
+    blind: str
     trouble: str
     enabled: bool
     busy: float | None
@@ -117,6 +119,8 @@ def _judge_work(state: State, health: Snapshot) -> tuple[bytes, str]:
         return DiagnosticStatus.ERROR, f'at one frame for {state.busy:.1f} s'
     if state.trouble and _recently('failed', health):
         return DiagnosticStatus.ERROR, f'frames fail: {state.trouble}'
+    if state.blind:
+        return DiagnosticStatus.WARN, f'colorizing without detections: {state.blind}'
     if state.fallback:
         return DiagnosticStatus.WARN, f'colorizing by fallback: {state.fallback}'
     return DiagnosticStatus.OK, 'colorizing'

@@ -85,7 +85,7 @@ def load_engine(
             LOGGER.warning('fell back to %s: %s', engine.provider, engine.fallback_reason)
     else:
         engine = _load(file, provider, wish)
-    LOGGER.info('%s: runs on %s in %s', file.path, engine.provider, engine.precision)
+    LOGGER.info('%s: runs on %s', file.path, engine.provider)
     return engine
 
 

@@ -25,13 +25,15 @@ class Loader:
         loading = None if self._loading is None else self._loading()
         return loading is not None and not loading.done()
 
-    def start(self, settings: Settings) -> 'Loading[Pipeline]':
-        """Begin to load; the result is a pipeline, or raises what went wrong."""
-        loading = self._pool.submit(settings.load)
+    def start(self, settings: Settings, *, without_detector: bool = False) -> 'Loading[Pipeline]':
+        """Begin to load as `Settings.load` does; the result is a pipeline, or raises its error."""
+        loading = self._pool.submit(settings.load, without_detector=without_detector)
         self._loading = weakref.ref(loading)
         return loading
 
-    async def load(self, settings: Settings, executor: Executor) -> 'Loading[Pipeline]':
+    async def load(
+        self, settings: Settings, executor: Executor, *, without_detector: bool = False
+    ) -> 'Loading[Pipeline]':
         """Load, while the executor turns to other callbacks; returns what is done."""
         done: Future = Future(executor=executor)
 
@@ -41,7 +43,7 @@ class Loader:
             done.set_result(None)
             executor.wake()
 
-        loading = self.start(settings)
+        loading = self.start(settings, without_detector=without_detector)
         loading.add_done_callback(resume)
         await done
         return loading

@@ -19,9 +19,12 @@ from rclpy.parameter import Parameter
 from rclpy.qos import QoSProfile
 from rclpy.qos import ReliabilityPolicy
 
+from morngan_ros.detector import Detector
 from morngan_ros.engine import PRECISIONS
 from morngan_ros.engine import PROVIDERS
 from morngan_ros.engines.engine_interface import PRECISIONS_OF
+from morngan_ros.errors import ModelError
+from morngan_ros.errors import ProviderError
 from morngan_ros.exposure import Exposure
 from morngan_ros.exposure import MODES
 from morngan_ros.intake import MIN_SIDE
@@ -154,6 +157,12 @@ class Settings:
         2.0, 'Seconds without input until diagnostics warn.', between=(0.1, 3600.0)
     )
     autostart: bool = _parameter(True, 'Configure and activate at the start.', Takes.RESTART)
+    autostart_retry: float = _parameter(
+        0.0,
+        'Seconds from an autostart that failed to the next try; 0: it is not tried again.',
+        Takes.RESTART,
+        between=(0.0, 3600.0),
+    )
     image_transport: str = _parameter(
         'raw',
         'Subscribe to image_raw or to image_raw/compressed.',
@@ -259,8 +268,12 @@ class Settings:
                 f'{", ".join(possible)}; choose one of them, or set allow_fallback'
             )
 
-    def load(self) -> Pipeline:
+    def load(self, *, without_detector: bool = False) -> Pipeline:
         """Load the models and run them once.
+
+        Args:
+            without_detector: Let a detector that is of no use be missing; `detector_problem` of the
+                pipeline tells why.
 
         Raises:
             MornganError: A model file, the provider or the size for the warm-up is of no use.
@@ -268,7 +281,6 @@ class Settings:
         width, height = self.warm_up_size
         pipeline = Pipeline.load(
             Path(self.model) if self.model else default_model(),
-            detector=self.detector or None,
             provider=self.provider,
             precision=self.precision,
             allow_fallback=self.allow_fallback,
@@ -278,10 +290,28 @@ class Settings:
             input_range=(self.model_input_range[0], self.model_input_range[1]),
             output_range=(self.model_output_range[0], self.model_output_range[1]),
         )
-        self.tune_detector(pipeline)
-        self.tune_exposure(pipeline)
         pipeline.warm_up(height, width)
+        try:
+            self._add_detector(pipeline)
+        except (ModelError, ProviderError) as error:
+            if not without_detector:
+                raise
+            pipeline.detector = None
+            pipeline.detector_problem = str(error)
+        self.tune_exposure(pipeline)
         return pipeline
+
+    def _add_detector(self, pipeline: Pipeline) -> None:
+        if self.detector:
+            pipeline.detector = Detector.load(
+                self.detector,
+                self.provider,
+                threads=self.threads,
+                allow_fallback=self.allow_fallback,
+                cuda_graph=self.cuda_graph,
+            )
+            self.tune_detector(pipeline)
+            pipeline.detector.warm_up()
 
     def tune_detector(self, pipeline: Pipeline) -> None:
         """Give the values that change live to the detector, if there is one.

@@ -31,7 +31,11 @@ class Result:
 
 
 class Pipeline:
-    """Exposure, generator and, where there is one, detector. For one thread."""
+    """Exposure, generator and, where there is one, detector. For one thread.
+
+    Attributes:
+        detector_problem: Why a detector that was asked for is missing; empty if none is.
+    """
 
     def __init__(
         self,
@@ -42,6 +46,7 @@ class Pipeline:
         self.generator = generator
         self.detector = detector
         self.exposure = exposure or Exposure()
+        self.detector_problem = ''
 
     @classmethod
     def load(

@@ -56,6 +56,18 @@ def facts(pipeline: Pipeline) -> dict[str, str]:
     }
 
 
+def summary(pipeline: Pipeline) -> str:
+    """Say what runs in one line."""
+    generator = pipeline.generator
+    detections = 'on' if pipeline.detector else 'off'
+    if not pipeline.detector and not pipeline.detector_problem:
+        detections = 'off: set the parameter detector'
+    return (
+        f'generator {generator.name} runs on {generator.provider} ({generator.precision}), '
+        f'detections are {detections}'
+    )
+
+
 def resources() -> dict[str, str]:
     """Measure what this process takes of the machine."""
     try:

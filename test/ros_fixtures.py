@@ -223,11 +223,11 @@ class Probe:
         return str(response.current_state.label)
 
 
-def wait_until(condition: Callable[[], bool], what: str) -> None:
+def wait_until(condition: Callable[[], bool], what: str, patience: float = PATIENCE) -> None:
     """Wait for a condition, and fail when it does not come true."""
-    deadline = time.monotonic() + PATIENCE
+    deadline = time.monotonic() + patience
     while not condition():
-        assert time.monotonic() < deadline, f'waited {PATIENCE:g} s in vain for {what}'
+        assert time.monotonic() < deadline, f'waited {patience:g} s in vain for {what}'
         time.sleep(0.02)
 
 

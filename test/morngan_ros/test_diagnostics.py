@@ -22,6 +22,7 @@ def state(**changes: Any) -> State:
         'problem': '',
         'has_models': True,
         'fallback': '',
+        'blind': '',
         'trouble': '',
         'enabled': True,
         'busy': None,

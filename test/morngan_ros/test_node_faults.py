@@ -337,7 +337,7 @@ def test_a_start_removes_what_the_dead_left_and_the_engine_is_heard(tmp_path, mo
         os.utime(file, (1.0, 1.0))
     with colorizer(tmp_path, '/tidy', model=model, provider='cpu') as process:
         process.wait_for_log(CONFIGURED)
-        assert f'{model}: runs on cpu in fp32' in process.log  # said by a module without ROS
+        assert f'{model}: runs on cpu' in process.log  # said by a module without ROS
     assert not segment.exists()
     assert not lock.exists()
 
