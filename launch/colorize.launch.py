@@ -6,11 +6,14 @@ Examples:
     ros2 launch morngan_ros colorize.launch.py cameras:=[left,right] cpus:=[0-3,4-7]
 """
 
+from functools import partial
+
 from launch import LaunchContext
 from launch import LaunchDescription
 from launch.actions import DeclareLaunchArgument
 from launch.actions import OpaqueFunction
 from launch.actions import SetEnvironmentVariable
+from launch.launch_description_entity import LaunchDescriptionEntity
 from launch.substitutions import EnvironmentVariable
 from launch.substitutions import LaunchConfiguration
 from launch.substitutions import PathJoinSubstitution
@@ -21,6 +24,9 @@ from launch_ros.substitutions import FindPackageShare
 
 from morngan_ros import launching
 from morngan_ros.fastdds import profile_variable
+from morngan_ros.keeping import Failures
+from morngan_ros.keeping import Keeper
+from morngan_ros.keeping import OnExit
 
 # Arguments that are parameters of the node, with their types: given, they go before params_file.
 PARAMETERS = {
@@ -102,8 +108,9 @@ def generate_launch_description() -> LaunchDescription:
             ),
             DeclareLaunchArgument(
                 'params_file',
-                default_value=PathJoinSubstitution([CONFIG, 'colorize.yaml']),
-                description='Parameters of the node (YAML; substitutions are allowed).',
+                default_value='',
+                description='Parameters of the node (YAML; substitutions are allowed); copy '
+                'config/colorize.yaml. Empty: the defaults of the node.',
             ),
             DeclareLaunchArgument(
                 'model',
@@ -143,7 +150,8 @@ def generate_launch_description() -> LaunchDescription:
                 'respawn',
                 default_value='false',
                 choices=['true', 'false'],
-                description='Start the node again whenever it ends.',
+                description='Start the node again whenever it ends, until it has died five times '
+                'within ten seconds of its start.',
             ),
             DeclareLaunchArgument(
                 'log_level',
@@ -163,7 +171,7 @@ def generate_launch_description() -> LaunchDescription:
     )
 
 
-def colorizers(context: LaunchContext) -> list[Node]:
+def colorizers(context: LaunchContext) -> list[LaunchDescriptionEntity]:
     """Make a node for each camera, or the only one.
 
     Raises:
@@ -173,15 +181,24 @@ def colorizers(context: LaunchContext) -> list[Node]:
     cpus = launching.listed(context, 'cpus', r'\d+(-\d+)?(,\d+(-\d+)?)*', '0-3')
     if cpus and len(cpus) != len(cameras):
         raise RuntimeError(f'{len(cpus)} cpus for {len(cameras)} nodes: name one for each')
-    return [
-        colorizer(context, camera, cpus[index] if cpus else '')
+    failures = Failures()
+    respawn = launching.argument(context, 'respawn') == 'true'
+    made = [
+        partial(colorizer, context, camera, cpus[index] if cpus else '')
         for index, camera in enumerate(cameras)
+    ]
+    return [
+        failures.handler(),
+        *(Keeper(context, make, failures, respawn).start() for make in made),
     ]
 
 
-def colorizer(context: LaunchContext, camera: str, cpus: str) -> Node:
+def colorizer(context: LaunchContext, camera: str, cpus: str, on_exit: OnExit) -> Node:
     """Make the node of one camera; without a name of its own it is the only one."""
-    params_file = ParameterFile(LaunchConfiguration('params_file'), allow_substs=True)
+    # Without a file the node has its defaults, and SetParameter of a launch file around this one
+    # has an effect.
+    file = LaunchConfiguration('params_file')
+    files = [ParameterFile(file, allow_substs=True)] if file.perform(context) else []
     given = {
         name: ParameterValue(LaunchConfiguration(name), value_type=kind)
         for name, kind in PARAMETERS.items()
@@ -195,12 +212,11 @@ def colorizer(context: LaunchContext, camera: str, cpus: str) -> Node:
         executable='colorize',
         name='colorizer',
         namespace=launching.namespace(context, camera),
-        parameters=[params_file, given],
+        parameters=[*files, given],
         remappings=launching.remappings(context),
         ros_arguments=['--log-level', LaunchConfiguration('log_level')],
         prefix=f'taskset -c {cpus}' if cpus else None,
-        respawn=LaunchConfiguration('respawn'),
-        respawn_delay=1.0,
+        on_exit=on_exit,
         output='screen',
         emulate_tty=True,
     )

@@ -8,6 +8,8 @@ Examples:
     ros2 launch morngan_ros replay.launch.py bag:=sim cameras:=[left,right]
 """
 
+from functools import partial
+
 from ament_index_python.packages import get_package_prefix
 from ament_index_python.packages import PackageNotFoundError
 from launch import LaunchContext
@@ -17,6 +19,8 @@ from launch.actions import IncludeLaunchDescription
 from launch.actions import OpaqueFunction
 from launch.actions import Shutdown
 from launch.actions import TimerAction
+from launch.events.process import ProcessExited
+from launch.launch_description_entity import LaunchDescriptionEntity
 from launch.launch_description_sources import PythonLaunchDescriptionSource
 from launch.substitutions import LaunchConfiguration
 from launch.substitutions import PathJoinSubstitution
@@ -24,6 +28,7 @@ from launch_ros.actions import Node
 from launch_ros.substitutions import FindPackageShare
 
 from morngan_ros import launching
+from morngan_ros.keeping import Failures
 
 SHARE = FindPackageShare('morngan_ros')
 
@@ -59,7 +64,8 @@ def generate_launch_description() -> LaunchDescription:
                 'viewer',
                 default_value='rviz',
                 choices=['rviz', 'foxglove', 'none'],
-                description='RViz, or the bridge for Foxglove on port 8765, or neither.',
+                description='RViz, or the bridge for Foxglove on port 8765, or neither: then all '
+                'ends when the recording ends.',
             ),
             # Before anything runs: what has started is left alone when launch fails.
             OpaqueFunction(function=require_viewer),
@@ -92,7 +98,8 @@ def require_viewer(context: LaunchContext) -> None:
         ) from None
 
 
-def player_and_viewer(context: LaunchContext) -> list[Node | TimerAction]:
+def player_and_viewer(context: LaunchContext) -> list[LaunchDescriptionEntity]:
+    failures = Failures()
     cameras = launching.cameras(context)
     player = Node(
         package='morngan_ros',
@@ -106,12 +113,27 @@ def player_and_viewer(context: LaunchContext) -> list[Node | TimerAction]:
             *(['--cameras', *cameras] if cameras != [''] else []),
         ],
         output='screen',
+        on_exit=partial(end_of_player, failures, launching.argument(context, 'viewer') == 'none'),
         namespace=launching.namespace(context),
         # The player and RViz are to use the names that the nodes use.
         remappings=[pair for camera in cameras for pair in launching.remappings(context, camera)],
     )
-    delayed = TimerAction(period=LaunchConfiguration('delay'), actions=[player])
-    return [delayed, *viewers(context, cameras)]
+    # A timer looks at its period when the scope of this file may have been left.
+    seconds = float(launching.argument(context, 'delay'))
+    delayed = TimerAction(period=seconds, actions=[player])
+    return [failures.handler(), delayed, *viewers(context, cameras)]
+
+
+def end_of_player(
+    failures: Failures, unwatched: bool, event: ProcessExited, context: LaunchContext
+) -> list[Shutdown] | None:
+    """End all where nobody looks at the last picture."""
+    if context.is_shutdown:
+        return None
+    failures.note(event)
+    if unwatched:
+        return [Shutdown(reason='the recording has ended')]
+    return None
 
 
 def viewers(context: LaunchContext, cameras: list[str]) -> list[Node]:

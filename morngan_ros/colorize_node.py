@@ -28,12 +28,14 @@ from std_srvs.srv import Trigger
 from morngan_ros import diagnostics
 from morngan_ros import reporter
 from morngan_ros.autostart import Autostart
+from morngan_ros.command_line import read_command_line
 from morngan_ros.errors import MornganError
 from morngan_ros.health import Health
 from morngan_ros.intake import Intake
 from morngan_ros.latest import Latest
 from morngan_ros.loader import Loader
 from morngan_ros.outputs import Outputs
+from morngan_ros.parameter_values import unknown_parameters
 from morngan_ros.parameters import Settings
 from morngan_ros.parameters import Takes
 from morngan_ros.parameters import takes
@@ -50,8 +52,6 @@ from morngan_ros.worker import Worker
 _PATIENCE = 1.0
 # A frame that seems to be older, in seconds, was stamped by another clock, or comes from a bag.
 _AGREEING = 60.0
-# Seconds from the start until the log says that no frame comes.
-_SETTLING = 5.0
 
 
 class ColorizeNode(LifecycleNode):
@@ -73,7 +73,6 @@ class ColorizeNode(LifecycleNode):
         self._configuration = 0
         self._running = self._settings
         self._last_input: float | None = None
-        self._started = perf_counter()
         self._rate_limit = RateLimit()
         self._loader = Loader()
         self._health = Health()
@@ -91,6 +90,9 @@ class ColorizeNode(LifecycleNode):
         self._open_inputs()
         self._reporter = reporter.Reporter(self, self._health, self._describe)
         self.add_on_set_parameters_callback(self._on_parameters)
+        # Now that the topics have declared theirs.
+        if unknown := unknown_parameters(self):
+            self.get_logger().warning(unknown)
 
     def _open_inputs(self) -> None:
         kind, topic = Image, 'image_raw'
@@ -341,18 +343,10 @@ class ColorizeNode(LifecycleNode):
         if 0 <= seconds < _AGREEING:
             self._health.observe('transit', seconds)
 
-    def _look_at_wiring(self) -> str:
-        """Say what is wrong with the input topic; the log says it once, when it lasts."""
-        age = _since(self._last_input)
-        silent = age is None or age > self._settings.stale_after
-        trouble = self._wiring.silence() if silent else self._wiring.crowd()
-        # A driver that is started beside this node needs a while.
-        if perf_counter() - self._started > _SETTLING and self._state == 'active':
-            self._wiring.warn_once(f'no frame comes: {trouble}' if silent else trouble)
-        return trouble
-
     def _describe(self) -> diagnostics.State:
         pipeline = self._worker.pipeline
+        age = _since(self._last_input)
+        silent = age is None or age > self._settings.stale_after
         return diagnostics.State(
             lifecycle=self._state,
             problem=self._problem,
@@ -362,9 +356,9 @@ class ColorizeNode(LifecycleNode):
             trouble=self._worker.trouble,
             enabled=self._settings.enabled,
             busy=_since(self._worker.busy_since),
-            input_age=_since(self._last_input),
+            input_age=age,
             stale_after=self._settings.stale_after,
-            wiring=self._look_at_wiring(),
+            wiring=self._wiring.look(silent=silent, active=self._state == 'active'),
             input_qos=self._qos.inputs(),
             output_qos=self._qos.outputs(),
             losses=self._outputs.losses,
@@ -387,7 +381,11 @@ def main(args: Sequence[str] | None = None) -> int:
 
     Returns:
         Exit code: 0 after a signal, 1 if a parameter given at the start is of no use.
+
+    Raises:
+        SystemExit: Help was asked for, or an argument is not understood.
     """
+    read_command_line(args)
     return run(ColorizeNode, args)
 
 

@@ -29,6 +29,8 @@ from morngan_ros.exposure import Exposure
 from morngan_ros.exposure import MODES
 from morngan_ros.intake import MIN_SIDE
 from morngan_ros.models import default_model
+from morngan_ros.parameter_values import is_float
+from morngan_ros.parameter_values import plain_value
 from morngan_ros.pipeline import Pipeline
 
 
@@ -224,6 +226,11 @@ class Settings:
                 raise ValueError(
                     f'{entry.name} is {value!r}, but must be one of {", ".join(among)}'
                 )
+            # rclpy checks the range of floats, not that of integers given for them.
+            if isinstance(value, float) and (between := entry.metadata['between']):
+                low, high = between
+                if not low <= value <= high:
+                    raise ValueError(f'{entry.name} is {value:g}, out of range {low:g} to {high:g}')
         self._check_order('exposure_low', 'exposure_high')
         self._check_order('exposure_range_low', 'exposure_range_high')
         self._check_range('model_input_range')
@@ -356,6 +363,8 @@ def _descriptor(entry: 'Field[Any]') -> ParameterDescriptor:
     descriptor = ParameterDescriptor(
         description=f'{metadata["description"]} {metadata["takes"].value}',
         read_only=metadata['takes'] is Takes.RESTART,
+        # Integers are taken for floats, so the type is checked by `_values`.
+        dynamic_typing=is_float(entry.default),
     )
     choices = f'One of {", ".join(metadata["among"])}.' if metadata['among'] else ''
     descriptor.additional_constraints = f'{choices} {metadata["limits"]}'.strip()
@@ -369,9 +378,13 @@ def _descriptor(entry: 'Field[Any]') -> ParameterDescriptor:
 
 
 def _values(parameters: Sequence[Parameter]) -> dict[str, Any]:
-    """Read parameters; the arrays of rclpy become tuples."""
-    scalar = (str, int, float, bool)
-    return {p.name: p.value if isinstance(p.value, scalar) else tuple(p.value) for p in parameters}
+    """Read parameters; the arrays of rclpy become tuples, integers floats where those are wanted.
+
+    Raises:
+        ValueError: A float is wanted, and this is no number.
+    """
+    defaults = {entry.name: entry.default for entry in fields(Settings)}
+    return {p.name: plain_value(p.name, p.value, defaults.get(p.name)) for p in parameters}
 
 
 def _qos(reliability: str, depth: int) -> QoSProfile:

@@ -1,5 +1,7 @@
 """Say why no frame comes, as far as the graph of nodes knows it, and what to set."""
 
+from time import monotonic
+
 from rclpy.node import Node
 from rclpy.topic_endpoint_info import TopicEndpointInfo
 from sensor_msgs.msg import CompressedImage
@@ -9,6 +11,8 @@ _RAW = 'sensor_msgs/msg/Image'
 _COMPRESSED = 'sensor_msgs/msg/CompressedImage'
 # At most so many other topics are named.
 _MOST = 3
+# Seconds from the start until the log says what is wrong.
+_SETTLING = 5.0
 
 
 class Wiring:
@@ -26,6 +30,22 @@ class Wiring:
         self._wanted = _COMPRESSED if self._compressed else _RAW
         self._topic = topic
         self._warned = False
+        self._started = monotonic()
+
+    def look(self, *, silent: bool, active: bool) -> str:
+        """Say what is wrong with the topic; empty if nothing is.
+
+        The first trouble goes to the log, unless it passes while the drivers start.
+
+        Args:
+            silent: Whether no frame comes.
+            active: Whether frames are wanted.
+        """
+        trouble = self.silence() if silent else self.crowd()
+        if trouble and active and not self._warned and monotonic() - self._started > _SETTLING:
+            self._warned = True
+            self._node.get_logger().warning(f'no frame comes: {trouble}' if silent else trouble)
+        return trouble
 
     def silence(self) -> str:
         """Say who publishes the topic, or what is published in its place, and the cure."""
@@ -58,12 +78,6 @@ class Wiring:
             f'{self._topic} has {_count(len(fitting))} ({", ".join(names)}), their frames mix: '
             'give each camera a topic and a node of its own'
         )
-
-    def warn_once(self, words: str) -> None:
-        """Write the first trouble to the log; diagnostics go on to say it."""
-        if words and not self._warned:
-            self._warned = True
-            self._node.get_logger().warning(words)
 
     def _other_type(self, kind: str) -> str:
         cure = 'name another topic with image:= (a remap of image_raw)'

@@ -5,6 +5,8 @@ import itertools
 from pathlib import Path
 import re
 import signal
+import subprocess
+import sys
 import time
 from typing import Any
 
@@ -23,6 +25,7 @@ from ros_fixtures import header
 from ros_fixtures import NodeProcess
 from ros_fixtures import Probe
 from ros_fixtures import probe
+from ros_fixtures import ROOT
 from ros_fixtures import thermal
 from ros_fixtures import wait_until
 from sensor_msgs.msg import CameraInfo
@@ -541,9 +544,47 @@ def test_signal_ends_the_node_cleanly(tmp_path, model, number):
         assert 'Traceback' not in process.log
 
 
+def test_unknown_parameters_are_told_once_at_the_start(tmp_path, model):
+    """In a file, on the command line, and the overrides of a topic that there is not."""
+    parameters = {
+        'model': model,
+        'exposure_mod': 'clahe',
+        'max_rate': 50,  # an integer for a float
+        'qos_overrides./typo/color/image_raw.publisher.depth': 3,
+        'qos_overrides./typo/color/image.publisher.depth': 3,
+    }
+    with colorizer(tmp_path, '/typo', **parameters) as process:
+        process.wait_for_log(CONFIGURED)
+        assert process.log.count('exposure_mod (did you mean exposure_mode?)') == 1
+        assert '/typo/color/image.publisher.depth (did you mean qos_over' in process.log
+        assert '/typo/color/image_raw.publisher.depth,' not in process.log
+
+
+def run_node(*arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, '-m', 'morngan_ros.colorize_node', *arguments]
+    return subprocess.run(
+        command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False
+    )
+
+
+@pytest.mark.parametrize('flag', ['-h', '--help'])
+def test_help_is_printed(flag):
+    done = run_node(flag)
+    assert done.returncode == 0
+    for words in ('--ros-args -r image_raw:=', 'exposure_mode: ', 'max_rate: ', '[640, 512]'):
+        assert words in done.stdout
+
+
+def test_arguments_that_ros_does_not_take_are_an_error():
+    done = run_node('/camera/image_raw', '--ros-args', '-r', '__ns:=/wrong')
+    assert done.returncode == 2
+    assert 'not understood: /camera/image_raw; topics and parameters come after' in done.stderr
+
+
 @pytest.mark.parametrize(
     ('parameters', 'words'),
     [
+        ({'max_rate': 'fast'}, 'must be a number'),
         ({'image_transport': 'theora'}, 'must be one of raw, compressed'),
         ({'threads': -1}, 'out of range'),
         ({'threads': 'many'}, 'INTEGER'),

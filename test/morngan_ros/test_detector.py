@@ -1,6 +1,7 @@
 """Heads, boxes and names of YOLO exports."""
 
 from pathlib import Path
+import sys
 
 import cv2
 import numpy as np
@@ -199,6 +200,8 @@ def test_other_pictures_are_refused(tmp_path: Path, picture: np.ndarray) -> None
 @pytest.mark.parametrize('provider', ['openvino', 'cpu'])
 def test_real_detector_finds_the_cars_of_a_real_street(shared: Path, provider: str) -> None:
     """The day frame in which cars fill most: the best find lies on pixels labelled as vehicle."""
+    if provider == 'cpu' and sys.version_info < (3, 11):
+        pytest.skip('the last ONNX Runtime for this Python cannot run this quantised file')
     model = shared / 'models/yolov8n_int8.onnx'
     masks = sorted((shared / 'data/flir/masks_coco').glob('*.png'))
     cars = [(cv2.imread(str(p), cv2.IMREAD_UNCHANGED) == 13).mean() for p in masks]

@@ -3,10 +3,12 @@
 import ast
 from dataclasses import dataclass
 import importlib.util
+import json
 import os
 from pathlib import Path
 import shutil
 import sys
+import time
 from types import ModuleType
 from typing import Any
 
@@ -150,6 +152,8 @@ while sys.argv[0].endswith('rviz2') and time.monotonic() < deadline:
     if len(list(pathlib.Path(os.environ['RECORDS']).iterdir())) >= awaited:
         break
     time.sleep(0.05)
+time.sleep(float(os.environ.get('LIVE_' + os.path.basename(sys.argv[0]), 0)))
+sys.exit(int(os.environ.get('EXIT_' + os.path.basename(sys.argv[0]), 0)))
 """
 
 
@@ -182,20 +186,29 @@ def prefix(tmp_path, monkeypatch) -> Path:
 
 
 def start(prefix: Path, file: str, **arguments: str) -> list[Started]:
-    """Run a launch file until all that it started has ended."""
-    import json
+    """Run a launch file until all that it started has ended, well."""
+    assert launched(file, arguments) == 0
+    return records(prefix)
 
+
+def records(prefix: Path) -> list[Started]:
+    """Read what the recorders wrote."""
+    found = [json.loads(file.read_text()) for file in (prefix / 'records').iterdir()]
+    return sorted((Started(*record) for record in found), key=lambda s: (s.name, s.arguments))
+
+
+def launched(file: str, arguments: dict[str, str], *before: Any) -> int:
+    """Run a launch file within a group, until all has ended; returns the exit code of launch."""
     from launch import LaunchService
+    from launch.actions import GroupAction
     from launch.actions import IncludeLaunchDescription
     from launch.launch_description_sources import PythonLaunchDescriptionSource
 
     source = PythonLaunchDescriptionSource(str(FOLDER / file))
     service = LaunchService(noninteractive=True)
     included = IncludeLaunchDescription(source, launch_arguments=arguments.items())
-    service.include_launch_description(included)
-    assert service.run() == 0
-    records = [json.loads(file.read_text()) for file in (prefix / 'records').iterdir()]
-    return sorted((Started(*record) for record in records), key=lambda s: (s.name, s.arguments))
+    service.include_launch_description(GroupAction([*before, included]))
+    return int(service.run())
 
 
 def by_namespace(processes: list[Started]) -> dict[str, Started]:
@@ -357,6 +370,63 @@ def test_replay_feeds_every_camera(prefix, monkeypatch):
         '/car/left',
         '/car/right',
     ]
+
+
+def test_a_recording_that_nobody_watches_ends_all(prefix, monkeypatch):
+    monkeypatch.setenv('LIVE_colorize', '60')
+    began = time.monotonic()
+    start(prefix, REPLAY, bag='night', viewer='none', delay='0.1')
+    assert time.monotonic() - began < 20
+
+
+@pytest.mark.parametrize('name', ['colorize', 'replay'])
+def test_launch_tells_that_a_process_failed(prefix, monkeypatch, name):
+    """Only at its end: the other processes of a vehicle go on."""
+    monkeypatch.setenv(f'EXIT_{name}', '1')
+    monkeypatch.setenv('LIVE_replay', '1')
+    assert launched(REPLAY, {'bag': 'night', 'viewer': 'none', 'delay': '1'}) == 1
+    assert sorted(process.name for process in records(prefix)) == ['colorize', 'replay']
+
+
+def test_respawn_gives_up_after_quick_deaths(prefix, monkeypatch):
+    """Each time with the parameters and the profile of the scope that it was described in."""
+    from launch_ros.actions import SetParameter
+
+    monkeypatch.setenv('EXIT_colorize', '1')
+    given = {'respawn': 'true', 'provider': 'cpu', 'namespace': 'front'}
+    assert launched(COLORIZE, given, SetParameter('max_rate', 5.0)) == 1
+    starts = records(prefix)
+    assert len(starts) == 5
+    for node in starts:
+        assert node.remap('__ns') == '/front'
+        assert node.parameters == {'provider': 'cpu'}
+        assert node.remap('max_rate') == '5.0'
+        assert node.profile.endswith('fastdds.xml')
+
+
+def test_an_end_that_is_not_quick_is_no_reason_to_give_up(prefix, monkeypatch):
+    import morngan_ros.keeping
+
+    monkeypatch.setattr(morngan_ros.keeping, 'QUICK', 0.0)
+    monkeypatch.setattr(morngan_ros.keeping, '_RESPITE', 0.05)
+    monkeypatch.setenv('EXIT_replay', '1')
+    given = {'respawn': 'true', 'bag': 'night', 'viewer': 'none', 'delay': '8'}
+    assert launched(REPLAY, given) == 1  # the player ends it
+    assert sum(process.name == 'colorize' for process in records(prefix)) > 5
+
+
+def test_set_parameter_around_the_include_has_an_effect(prefix):
+    from launch_ros.actions import SetParameter
+
+    file = prefix / 'mine.yaml'
+    file.write_text('/**: {ros__parameters: {jpeg_quality: 50}}')
+    assert launched(COLORIZE, {}, SetParameter('jpeg_quality', 70)) == 0
+    assert launched(COLORIZE, {'params_file': str(file)}, SetParameter('max_rate', 5.0)) == 0
+    one, other = sorted(records(prefix), key=lambda node: len(node.parameters))
+    assert one.remap('jpeg_quality') == '70'
+    assert not one.parameters
+    assert other.remap('max_rate') == '5.0'
+    assert other.parameters == {'jpeg_quality': 50}
 
 
 def test_closing_rviz_ends_all(prefix):

@@ -1,5 +1,6 @@
 """Which values the parameters take, alone and together."""
 
+from dataclasses import fields
 from dataclasses import replace
 import math
 from pathlib import Path
@@ -21,6 +22,8 @@ from morngan_ros.engine import PROVIDERS
 from morngan_ros.engines.engine_interface import PRECISIONS_OF
 from morngan_ros.errors import ProviderError
 from morngan_ros.intake import MIN_SIDE
+from morngan_ros.parameter_values import is_float
+from morngan_ros.parameter_values import unknown_parameters
 from morngan_ros.parameters import Settings
 
 SENSELESS = [
@@ -36,6 +39,16 @@ SENSELESS = [
     ({'model_output_range': [math.nan, 1.0]}, 'model_output_range is .* finite'),
     ({'model_output_range': [0.0, math.inf]}, 'model_output_range is .* finite'),
     ({'exposure_range_low': -math.inf}, 'must be finite'),
+    ({'max_rate': -1}, 'max_rate is -1, out of range 0 to 1000'),
+    ({'exposure_low': 101}, 'exposure_low is 101, out of range 0 to 100'),
+    ({'detection_threshold': 2}, 'detection_threshold is 2, out of range'),
+    ({'max_rate': 'fast'}, "max_rate is 'fast', but must be a number"),
+    ({'max_rate': True}, 'must be a number'),
+    ({'max_rate': [5]}, 'must be a number'),
+    ({'model_input_range': 'wide'}, 'must be a list of numbers'),
+    ({'model_input_range': 1}, 'must be a list of numbers'),
+    ({'model_input_range': ['0', '1']}, 'must be a list of numbers'),
+    ({'model_input_range': [False, True]}, 'must be a list of numbers'),
     (
         {'provider': 'cpu', 'precision': 'fp16', 'allow_fallback': False},
         'precision is fp16, but provider cpu only has auto, fp32; .* allow_fallback',
@@ -86,6 +99,39 @@ def test_nonsense_is_refused_live_and_at_the_start(start, values, reason):
         settings.changed(given(values))
     with pytest.raises(ValueError, match=reason):
         Settings.declare(start(values))
+
+
+@pytest.mark.parametrize('name', sorted(e.name for e in fields(Settings) if is_float(e.default)))
+def test_integers_are_taken_for_floats(start, name):
+    default = getattr(Settings(), name)
+    whole = [-1, 1] if isinstance(default, tuple) else 80
+    if name.endswith(('threshold', 'low')):
+        whole = 1
+    wanted = tuple(map(float, whole)) if isinstance(whole, list) else float(whole)
+    if name == 'exposure_clahe_clip':
+        whole, wanted = 3, 3.0
+    node = start({name: whole})
+    for settings in (Settings.declare(node), Settings().changed(given({name: whole}))):
+        value = getattr(settings, name)
+        assert value == wanted
+        assert {type(number) for number in (value if isinstance(value, tuple) else (value,))} == {
+            float
+        }
+    assert node.set_parameters(given({name: whole}))[0].successful or name == 'autostart_retry'
+
+
+def test_unknown_parameters_are_named_with_the_nearest(start):
+    node = start({'exposure_mod': 'clahe', 'max_rat': 5, 'fps': 30, 'jpeg_quality': 50})
+    Settings.declare(node)
+    words = unknown_parameters(node)
+    assert words.count('\n') == 0
+    assert 'exposure_mod (did you mean exposure_mode?)' in words
+    assert 'max_rat (did you mean max_rate?)' in words
+    assert 'fps' in words
+    assert 'jpeg_quality' not in words
+    known = start({'jpeg_quality': 50, 'use_sim_time': True})
+    Settings.declare(known)
+    assert unknown_parameters(known) == ''
 
 
 @pytest.mark.parametrize('values', SENSIBLE)
