@@ -147,6 +147,12 @@ def generate_launch_description() -> LaunchDescription:
                 description='Take the time from /clock, for bags. Empty: as in params_file.',
             ),
             DeclareLaunchArgument(
+                'enclave',
+                default_value='',
+                description='SROS2 enclave of the node, such as /morngan_ros/colorizer; with '
+                'cameras of all of them. Empty: none.',
+            ),
+            DeclareLaunchArgument(
                 'respawn',
                 default_value='false',
                 choices=['true', 'false'],
@@ -214,7 +220,11 @@ def colorizer(context: LaunchContext, camera: str, cpus: str, on_exit: OnExit) -
         namespace=launching.namespace(context, camera),
         parameters=[*files, given],
         remappings=launching.remappings(context),
-        ros_arguments=['--log-level', LaunchConfiguration('log_level')],
+        ros_arguments=[
+            '--log-level',
+            LaunchConfiguration('log_level'),
+            *launching.enclave(context, 'enclave'),
+        ],
         prefix=f'taskset -c {cpus}' if cpus else None,
         on_exit=on_exit,
         output='screen',

@@ -67,6 +67,16 @@ def generate_launch_description() -> LaunchDescription:
                 description='RViz, or the bridge for Foxglove on port 8765, or neither: then all '
                 'ends when the recording ends.',
             ),
+            DeclareLaunchArgument(
+                'player_enclave',
+                default_value='',
+                description='SROS2 enclave of the player: /morngan_ros/replay. Empty: none.',
+            ),
+            DeclareLaunchArgument(
+                'viewer_enclave',
+                default_value='',
+                description='SROS2 enclave of the viewer, which you write. Empty: none.',
+            ),
             # Before anything runs: what has started is left alone when launch fails.
             OpaqueFunction(function=require_viewer),
             IncludeLaunchDescription(
@@ -112,6 +122,7 @@ def player_and_viewer(context: LaunchContext) -> list[LaunchDescriptionEntity]:
             *(['--loop'] if launching.argument(context, 'loop') == 'true' else []),
             *(['--cameras', *cameras] if cameras != [''] else []),
         ],
+        ros_arguments=launching.enclave(context, 'player_enclave'),
         output='screen',
         on_exit=partial(end_of_player, failures, launching.argument(context, 'viewer') == 'none'),
         namespace=launching.namespace(context),
@@ -147,6 +158,7 @@ def viewers(context: LaunchContext, cameras: list[str]) -> list[Node]:
                 executable='rviz2',
                 arguments=['-d', config],
                 parameters=[{'use_sim_time': True}],
+                ros_arguments=launching.enclave(context, 'viewer_enclave'),
                 on_exit=Shutdown(reason='RViz was closed'),
                 namespace=launching.namespace(context, camera),
                 remappings=launching.remappings(context),
@@ -159,6 +171,7 @@ def viewers(context: LaunchContext, cameras: list[str]) -> list[Node]:
                 package=PACKAGES[name],
                 executable='foxglove_bridge',
                 parameters=[{'use_sim_time': True}],
+                ros_arguments=launching.enclave(context, 'viewer_enclave'),
                 output='screen',
             )
         ]

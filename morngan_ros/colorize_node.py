@@ -87,8 +87,8 @@ class ColorizeNode(LifecycleNode):
             self.get_logger(),
             self._on_device_failure,
         )
-        self._open_inputs()
         self._reporter = reporter.Reporter(self, self._health, self._describe)
+        self._open_inputs()
         self.add_on_set_parameters_callback(self._on_parameters)
         # Now that the topics have declared theirs.
         if unknown := unknown_parameters(self):
@@ -99,17 +99,17 @@ class ColorizeNode(LifecycleNode):
         if self._settings.image_transport == 'compressed':
             # The name follows a remap of image_raw, as with image_transport in C++.
             kind, topic = CompressedImage, f'{self.resolve_topic_name("image_raw")}/compressed'
-        events = self._qos.subscription(topic)
         # A profile for each: rclpy writes the overrides of a topic into its profile.
         profile = self._settings.input_qos
-        self._receiver = Receiver(self, kind, topic, self._on_image, profile(), events)
-        self._wiring = Wiring(self, kind, self.resolve_topic_name(topic))
-        calibration = Latest(self, CameraInfo, 'camera_info', profile())
-        self._outputs.camera_info = calibration
+        self._outputs.camera_info = Latest(self, CameraInfo, 'camera_info', profile())
         self.create_service(SetBool, '~/set_enabled', self._on_set_enabled)
         # In a group of its own: while it waits for the models, frames go on.
         aside = ReentrantCallbackGroup()
         self.create_service(Trigger, '~/reload_model', self._on_reload_model, callback_group=aside)
+        self._wiring = Wiring(self, kind, self.resolve_topic_name(topic))
+        # Last, for it starts a thread, which must not run on when something is refused.
+        events = self._qos.subscription(topic)
+        self._receiver = Receiver(self, kind, topic, self._on_image, profile(), events)
 
     # Lifecycle
 

@@ -46,3 +46,7 @@ class ProviderError(MornganError):
 
 class SourceError(MornganError):
     """A folder, video or bag cannot be read, or holds nothing to work on."""
+
+
+class TopicError(MornganError):
+    """The middleware does not let the node use a topic, as under SROS2 without the right to it."""

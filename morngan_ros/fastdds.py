@@ -9,6 +9,8 @@ from morngan_ros.share import find_shared
 
 # What Fast DDS takes unless a profile says otherwise.
 _DEFAULT_SEGMENT = 512 * 1024
+# What config/fastdds.xml gives.
+SHIPPED_SEGMENT = 32 * 1024 * 1024
 
 # Kilted is the first distribution with Fast DDS 3; its rclpy is 9.
 _FIRST_RCLPY = 9
@@ -56,6 +58,25 @@ def segment_bytes() -> int:
     except (OSError, ValueError, ElementTree.ParseError):
         return _DEFAULT_SEGMENT
     return max(sizes, default=_DEFAULT_SEGMENT)
+
+
+def too_large(image: int, segment: int) -> str:
+    """Say that images of so many bytes get lost in a segment of so many, and the cure.
+
+    One image is read while the next one is written, so two of them must fit.
+    """
+    times, share = ('', 'most') if image > segment else (' twice', 'some')
+    cure = 'set it to config/fastdds.xml of morngan_ros'
+    if 2 * image > SHIPPED_SEGMENT:
+        cure = (
+            f'set it to a copy of config/fastdds.xml of morngan_ros with a segment_size of at '
+            f'least {2 * image}'
+        )
+    return (
+        f'frames of {image} bytes do not fit{times} into the shared memory of Fast DDS '
+        f'({segment} bytes), best-effort subscribers will lose {share} of them: start this node '
+        f'with {profile_variable()}; {cure}; a profile of your own needs useBuiltinTransports false'
+    )
 
 
 def _transports(root: ElementTree.Element) -> list[ElementTree.Element]:

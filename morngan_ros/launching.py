@@ -31,6 +31,7 @@ def cameras(context: LaunchContext) -> list[str]:
                 f'{topic}:={argument(context, topic)} is one topic for all cameras: '
                 'leave out the slash'
             )
+    remappings(context)  # sees whether the names of the topics are apart
     return names or ['']
 
 
@@ -77,6 +78,12 @@ def remappings(context: LaunchContext, camera: str = '') -> list[tuple[str, str]
         (posixpath.join(camera, inside), posixpath.join(camera, outside))
         for inside, outside in names.items()
     ]
+
+
+def enclave(context: LaunchContext, name: str) -> list[str]:
+    """Return the ROS arguments that put a process into the SROS2 enclave that an argument names."""
+    path = argument(context, name)
+    return ['--enclave', path] if path else []
 
 
 def _outputs(context: LaunchContext) -> dict[str, tuple[str, str]]:

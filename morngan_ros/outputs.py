@@ -17,14 +17,15 @@ from std_msgs.msg import Header
 from vision_msgs.msg import Detection2DArray
 
 from morngan_ros import overlay
-from morngan_ros.fastdds import profile_variable
 from morngan_ros.fastdds import segment_bytes
+from morngan_ros.fastdds import too_large
 from morngan_ros.messages import scale_camera_info
 from morngan_ros.messages import to_color_image
 from morngan_ros.messages import to_compressed
 from morngan_ros.messages import to_detections
 from morngan_ros.pipeline import Result
 from morngan_ros.qos_events import QosWatch
+from morngan_ros.topic_errors import named_topic
 
 
 class Outputs:
@@ -49,13 +50,14 @@ class Outputs:
 
         def publisher(kind: type, topic: str) -> Publisher:
             overrides = QoSOverridingOptions.with_default_policies()
-            return node.create_publisher(
-                kind,
-                topic,
-                copy(qos),  # rclpy writes the overrides of this topic into it
-                event_callbacks=watch.publisher(topic),
-                qos_overriding_options=overrides,
-            )
+            with named_topic(node.resolve_topic_name(topic)):
+                return node.create_publisher(
+                    kind,
+                    topic,
+                    copy(qos),  # rclpy writes the overrides of this topic into it
+                    event_callbacks=watch.publisher(topic),
+                    qos_overriding_options=overrides,
+                )
 
         self._color = publisher(Image, 'color/image_raw')
         # The name follows a remap of color/image_raw, as with image_transport in C++.
@@ -109,19 +111,14 @@ class Outputs:
     @property
     def losses(self) -> str:
         """Why images that are watched get lost on their way, and the cure; empty if they do not."""
-        if self._image_bytes <= self._segment:
+        if 2 * self._image_bytes <= self._segment:
             return ''
         if 'fastrtps' not in rclpy.get_rmw_implementation_identifier():
             return ''
         watched = self.watched(detecting=False)
         if self._color not in watched and self._overlay not in watched:
             return ''
-        return (
-            f'frames of {self._image_bytes} bytes do not fit into the shared memory of Fast DDS '
-            f'({self._segment} bytes), best-effort subscribers will lose most of them: start '
-            f'this node with {profile_variable()} set to config/fastdds.xml of morngan_ros, '
-            'or raise segment_size in a profile of your own, with useBuiltinTransports false'
-        )
+        return too_large(self._image_bytes, self._segment)
 
     def _advise_profile(self) -> None:
         """Log once when frames will get lost on their way; diagnostics go on to say it."""

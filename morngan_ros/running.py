@@ -13,6 +13,7 @@ from rclpy.executors import ExternalShutdownException
 from rclpy.executors import SingleThreadedExecutor
 
 from morngan_ros.allocator import set_up_allocator
+from morngan_ros.errors import TopicError
 from morngan_ros.ros_logging import speak_through
 from morngan_ros.shared_memory import remove_leftovers
 
@@ -25,7 +26,7 @@ def run(make: Callable[[], Any], args: Sequence[str] | None) -> int:
         args: Command line; None takes that of the process.
 
     Returns:
-        Exit code: 0 after a signal, 1 if a parameter given at the start is of no use.
+        Exit code: 0 after a signal, 1 if a parameter or topic given at the start is of no use.
     """
     set_up_allocator()
     remove_leftovers()
@@ -38,7 +39,7 @@ def run(make: Callable[[], Any], args: Sequence[str] | None) -> int:
         executor.add_node(node)
         node.start()
         executor.spin()
-    except (ParameterException, ValueError) as error:
+    except (ParameterException, TopicError, ValueError) as error:
         print(f'error: {error}', file=sys.stderr)
         return 1
     except (KeyboardInterrupt, ExternalShutdownException):

@@ -7,6 +7,8 @@ from rclpy.node import Node
 from rclpy.qos import QoSProfile
 from rclpy.qos_overriding_options import QoSOverridingOptions
 
+from morngan_ros.topic_errors import named_topic
+
 
 class _Hidden(CallbackGroup):
     """Hides a subscription from the executor.
@@ -23,15 +25,16 @@ def subscribe(
     node: Node, kind: type, topic: str, qos: QoSProfile, event_callbacks: Any = None
 ) -> Any:
     """Subscribe to a topic whose messages nobody is called for."""
-    return node.create_subscription(
-        kind,
-        topic,
-        _nothing,
-        qos,
-        callback_group=_Hidden(),
-        event_callbacks=event_callbacks,
-        qos_overriding_options=QoSOverridingOptions.with_default_policies(),
-    )
+    with named_topic(node.resolve_topic_name(topic)):
+        return node.create_subscription(
+            kind,
+            topic,
+            _nothing,
+            qos,
+            callback_group=_Hidden(),
+            event_callbacks=event_callbacks,
+            qos_overriding_options=QoSOverridingOptions.with_default_policies(),
+        )
 
 
 def take(subscription: Any) -> Any:

@@ -7,6 +7,8 @@ import pytest
 from morngan_ros.fastdds import profile_variable
 from morngan_ros.fastdds import segment_bytes
 from morngan_ros.fastdds import set_profile
+from morngan_ros.fastdds import SHIPPED_SEGMENT
+from morngan_ros.fastdds import too_large
 
 DEFAULT = 512 * 1024
 COLOR_640X512 = 640 * 512 * 3
@@ -42,7 +44,7 @@ def test_the_profile_that_ships_holds_many_pictures(monkeypatch: pytest.MonkeyPa
     monkeypatch.setenv(profile_variable(), 'so that it is restored')
     monkeypatch.delenv(profile_variable())
     set_profile()
-    assert segment_bytes() > 10 * COLOR_640X512
+    assert segment_bytes() == SHIPPED_SEGMENT > 10 * COLOR_640X512
 
 
 @pytest.mark.parametrize(
@@ -74,3 +76,16 @@ def test_profiles_of_others(
 def test_a_profile_that_is_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(profile_variable(), '/nowhere.xml')
     assert segment_bytes() == DEFAULT
+
+
+@pytest.mark.parametrize(
+    ('image', 'segment', 'words'),
+    [
+        (COLOR_640X512, DEFAULT, ('do not fit into', 'lose most', 'config/fastdds.xml of morngan')),
+        (18_000_000, SHIPPED_SEGMENT, ('do not fit twice', 'lose some', 'at least 36000000')),
+        (40_000_000, SHIPPED_SEGMENT, ('do not fit into', 'lose most', 'at least 80000000')),
+    ],
+)
+def test_the_cure_fits_the_frame(image, segment, words):
+    said = too_large(image, segment)
+    assert all(word in said for word in words), said

@@ -31,6 +31,7 @@ ARGUMENTS = {
         'cpus',
         'detections',
         'detector',
+        'enclave',
         'image',
         'image_transport',
         'log_level',
@@ -44,7 +45,7 @@ ARGUMENTS = {
         'threads',
         'use_sim_time',
     },
-    REPLAY: {'bag', 'delay', 'loop', 'rate', 'viewer'},
+    REPLAY: {'bag', 'delay', 'loop', 'player_enclave', 'rate', 'viewer', 'viewer_enclave'},
 }
 
 
@@ -353,6 +354,21 @@ def test_replay_with_other_viewers(prefix, viewer, started):
     assert sorted(p.name for p in processes) == sorted(['colorize', 'replay', *started])
     (player,) = (process for process in processes if process.name == 'replay')
     assert '--loop' not in player.arguments
+
+
+def test_every_process_has_an_enclave_of_its_own(prefix, monkeypatch):
+    monkeypatch.setenv('AWAITED', '3')
+    names = {'enclave': '/a/node', 'player_enclave': '/a/player', 'viewer_enclave': '/a/viewer'}
+    for process in start(prefix, REPLAY, bag='night', delay='0.1', **names):
+        enclave = process.arguments[process.arguments.index('--enclave') + 1]
+        name = {'colorize': 'node', 'replay': 'player', 'rviz2': 'viewer'}[process.name]
+        assert enclave == f'/a/{name}'
+        assert process.arguments.index('--enclave') > process.arguments.index('--ros-args')
+
+
+def test_without_an_enclave_none_is_named(prefix):
+    for process in start(prefix, REPLAY, bag='night', viewer='none', delay='0.1'):
+        assert '--enclave' not in process.arguments
 
 
 def test_replay_feeds_every_camera(prefix, monkeypatch):

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 import contextlib
 import importlib.util
+import os
 from pathlib import Path
 import subprocess
 import sys
@@ -102,6 +103,32 @@ def test_tools_use_what_the_policy_allows(tmp_path):
         # It plays frames; the compressed ones are those of a bag.
         frames = allowed('replay') - {('publish', '/image_raw/compressed')}
         wait_until(lambda: used(opened, 'replay') == frames, f'just {frames}')
+
+
+@pytest.mark.parametrize('topic', ['color/image_raw', 'camera_info'])
+def test_a_topic_that_the_middleware_refuses_is_one_clear_line(tmp_path, topic):
+    """As under SROS2, which the wheels of Fast DDS lack, for a topic that the policy lacks."""
+    tmp_path.joinpath('denied_node.py').write_text(
+        'import sys\n'
+        'from rclpy.impl.implementation_singleton import rclpy_implementation\n'
+        'from rclpy.lifecycle import LifecycleNode\n'
+        'from morngan_ros import colorize_node\n'
+        "for name in ('create_publisher', 'create_subscription'):\n"
+        '    def create(self, kind, topic, *rest, make=getattr(LifecycleNode, name), **options):\n'
+        f'        if topic == {topic!r}:\n'
+        "            raise rclpy_implementation.RCLError('not allowed by security policy')\n"
+        '        return make(self, kind, topic, *rest, **options)\n'
+        '    setattr(LifecycleNode, name, create)\n'
+        'sys.exit(colorize_node.main())\n'
+    )
+    path = os.pathsep.join([str(tmp_path), os.environ.get('PYTHONPATH', '')])
+    environment = {'PYTHONPATH': path, 'ROS_SECURITY_ENABLE': 'true'}
+    environment |= {'ROS_SECURITY_STRATEGY': 'Permissive'}
+    with colorizer(tmp_path, '/denied', environment, 'denied_node', autostart=False) as process:
+        assert process.wait_for_exit() == 1
+        assert f'topic /denied/{topic} cannot be used: not allowed' in process.log
+        assert 'the policy of this enclave must allow the topic' in process.log
+        assert 'Traceback' not in process.log
 
 
 def test_every_enclave_is_named_after_its_node():
