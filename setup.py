@@ -1,11 +1,14 @@
 """Install the package where ament looks for it: node, launch files, configuration, models."""
 
 from pathlib import Path
+import xml.etree.ElementTree as ET
 
 from setuptools import find_packages
 from setuptools import setup
 
-NAME = 'morngan_ros'
+# Version and people stand there alone.
+PACKAGE = ET.parse('package.xml').getroot()
+NAME = PACKAGE.findtext('name')
 # Relative: colcon and setuptools install data files by their path in the source tree.
 SHARE = Path('share') / NAME
 
@@ -24,11 +27,13 @@ def data(folder: str, *patterns: str) -> tuple[str, list[str]]:
 
 setup(
     name=NAME,
-    version='0.1.0',
-    description='Nighttime thermal images into daytime colour images, live, with detections',
-    license='Apache-2.0',
-    maintainer='The morngan_ros authors',
-    maintainer_email='morngan@users.noreply.github.com',
+    version=PACKAGE.findtext('version'),
+    description=' '.join(PACKAGE.findtext('description').split()),
+    license=PACKAGE.findtext('license'),
+    url=PACKAGE.findtext('url'),
+    author=PACKAGE.findtext('author'),
+    maintainer=PACKAGE.findtext('maintainer'),
+    maintainer_email=PACKAGE.find('maintainer').get('email'),
     python_requires='>=3.10',
     packages=find_packages(include=['morngan_ros*', 'morngan_train*']),
     package_data={

@@ -11,7 +11,7 @@ import sys
 import sysconfig
 
 OLDEST = (3, 10)
-NEWEST = (3, 13)
+NEWEST = (3, 14)
 
 
 def missing_packages() -> list[str]:
@@ -35,8 +35,8 @@ def main() -> None:
     """
     if not OLDEST <= sys.version_info[:2] <= NEWEST:
         raise SystemExit(
-            f'{sys.executable} is Python {sys.version_info.major}.{sys.version_info.minor}, but '
-            'the ROS wheels are for 3.10 to 3.13: make PYTHON=python3.12 ...'
+            f'{sys.executable} is Python {sys.version_info[0]}.{sys.version_info[1]}, but '
+            'the ROS wheels are for 3.10 to 3.14: make PYTHON=python3.12 ...'
         )
     if packages := missing_packages():
         raise SystemExit(f'This machine lacks some parts: sudo apt install {" ".join(packages)}')

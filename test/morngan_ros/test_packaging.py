@@ -102,9 +102,45 @@ def test_every_dependency_on_ros_is_in_package_xml():
     assert ros <= declared
 
 
-def test_versions_agree():
-    version = ET.parse(ROOT / 'package.xml').getroot().findtext('version')
-    assert f"version='{version}'" in (ROOT / 'setup.py').read_text()
+def test_version_and_people_stand_in_package_xml_alone():
+    root = ET.parse(ROOT / 'package.xml').getroot()
+    fields = {'--version': root.findtext('version'), '--url': root.findtext('url')}
+    fields |= {'--author': root.findtext('author'), '--maintainer': root.findtext('maintainer')}
+    fields['--maintainer-email'] = root.find('maintainer').get('email')
+    command = [sys.executable, 'setup.py', '--quiet', *fields]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.split('\n')[-len(fields) - 1 : -1] == list(fields.values())
+    written = (ROOT / 'setup.py').read_text()
+    assert not [value for value in fields.values() if value in written]
+
+
+def test_what_comes_from_pip_has_the_keys_of_rosdep():
+    """Those that rosdep has; what has none is named in the guide."""
+    keys = {
+        element.text for element in ET.parse(ROOT / 'package.xml').getroot().iter('exec_depend')
+    }
+    assert {'python3-onnxruntime-pip', 'python3-rosbags-pip'} <= keys
+    guide = (ROOT / 'docs/install.md').read_text()
+    for key in (key for key in keys if key.endswith('-pip')):
+        assert re.search(rf'--skip-keys "[^"]*{key}', guide)
+
+
+@pytest.mark.parametrize(
+    ('version', 'fits'), [((3, 9), False), ((3, 10), True), ((3, 14), True), ((3, 15), False)]
+)
+def test_pythons_that_ros_has_wheels_for_are_accepted(monkeypatch, version, fits):
+    monkeypatch.syspath_prepend(str(ROOT / 'scripts'))
+    import check_host
+
+    monkeypatch.setattr(check_host, 'missing_packages', list)
+    monkeypatch.setattr(sys, 'version_info', type('Version', (tuple,), {})((*version, 0)))
+    if fits:
+        check_host.main()
+    else:
+        with pytest.raises(
+            SystemExit, match=r'is Python 3\.\d+, but the ROS wheels are for 3.10 to'
+        ):
+            check_host.main()
 
 
 def test_shipped_parameters_are_the_defaults_of_the_node():
