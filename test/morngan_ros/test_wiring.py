@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from collections.abc import Iterator
 import contextlib
+import time
 from typing import Any
 
 import pytest
@@ -48,6 +49,7 @@ def publishers(*topics: tuple[type, str]) -> Iterator[None]:
         yield
         for publisher in made:
             other.node.destroy_publisher(publisher)
+        time.sleep(0.5)  # until the others know, or it stays in the graph for long
 
 
 def input_message(opened: Probe, since: int) -> str:
