@@ -29,6 +29,7 @@ from launch_ros.substitutions import FindPackageShare
 
 from morngan_ros import launching
 from morngan_ros.keeping import Failures
+from morngan_ros.keeping import Scope
 
 SHARE = FindPackageShare('morngan_ros')
 
@@ -129,9 +130,9 @@ def player_and_viewer(context: LaunchContext) -> list[LaunchDescriptionEntity]:
         # The player and RViz are to use the names that the nodes use.
         remappings=[pair for camera in cameras for pair in launching.remappings(context, camera)],
     )
-    # A timer looks at its period when the scope of this file may have been left.
+    # When a timer comes to its period and actions, the scope of this file may have been left.
     seconds = float(launching.argument(context, 'delay'))
-    delayed = TimerAction(period=seconds, actions=[player])
+    delayed = TimerAction(period=seconds, actions=[Scope(context).around(lambda: player)])
     return [failures.handler(), delayed, *viewers(context, cameras)]
 
 

@@ -23,6 +23,30 @@ _RESPITE = 1.0
 OnExit = Callable[[ProcessExited, LaunchContext], list[LaunchDescriptionEntity] | None]
 
 
+class Scope:
+    """Remembers configurations and environment, for what starts when their group has been left.
+
+    Args:
+        context: As it is now.
+    """
+
+    def __init__(self, context: LaunchContext) -> None:
+        self._configurations = {
+            name: list(value) if isinstance(value, list) else value
+            for name, value in context.launch_configurations.items()
+        }
+        self._environment = dict(context.environment)
+
+    def around(self, make: Callable[[], LaunchDescriptionEntity]) -> GroupAction:
+        """Return an action that makes another one and runs it within the scope."""
+        made = OpaqueFunction(function=lambda context: [make()])
+        return GroupAction([OpaqueFunction(function=self._restore), made])
+
+    def _restore(self, context: LaunchContext) -> None:
+        context.launch_configurations.update(self._configurations)
+        context.environment.update(self._environment)
+
+
 class Failures:
     """Lets launch end with an exit code other than 0 when a process failed, and not before.
 
@@ -54,8 +78,7 @@ class Keeper:
     what ended after days.
 
     Args:
-        context: As it is now; the scope in which the process was described may be left when it is
-            started again.
+        context: As it is now; see `Scope`.
         make: Makes the action that starts the process, from what is to be called at its end.
         failures: Is told of the last death.
         respawn: Whether to start it again at all.
@@ -68,11 +91,7 @@ class Keeper:
         failures: Failures,
         respawn: bool,
     ) -> None:
-        self._configurations = {
-            name: list(value) if isinstance(value, list) else value
-            for name, value in context.launch_configurations.items()
-        }
-        self._environment = dict(context.environment)
+        self._scope = Scope(context)
         self._make = make
         self._failures = failures
         self._respawn = respawn
@@ -82,12 +101,7 @@ class Keeper:
     def start(self) -> LaunchDescriptionEntity:
         """Return the action that starts the process."""
         self._started = monotonic()
-        make = OpaqueFunction(function=lambda context: [self._make(self._on_exit)])
-        return GroupAction([OpaqueFunction(function=self._restore), make])
-
-    def _restore(self, context: LaunchContext) -> None:
-        context.launch_configurations.update(self._configurations)
-        context.environment.update(self._environment)
+        return self._scope.around(lambda: self._make(self._on_exit))
 
     def _on_exit(
         self, event: ProcessExited, context: LaunchContext
