@@ -11,11 +11,15 @@ import torch
 from morngan_train.checkpoint import CheckpointError
 from morngan_train.data.reading import list_images
 from morngan_train.data.reading import read_rgb
+from morngan_train.data.reading import spread
 from morngan_train.metrics.predictions import content_digest
 from morngan_train.metrics.realism import parts
 from morngan_train.networks.efficientnet_lite import EfficientNetLite0
 from morngan_train.networks.efficientnet_lite import NO_WEIGHTS
 from morngan_train.networks.efficientnet_lite import weights_file
+
+MOST_REAL = 1000
+"""Real pictures that are looked at, spread over all: more take minutes, and tell nothing new."""
 
 
 class DayFeatures:
@@ -40,7 +44,7 @@ class DayFeatures:
             raise CheckpointError('realism needs trained weights: name imagenet, or a file of them')
         file = weights_file(weights)
         self._network = EfficientNetLite0(weights, head=True).eval()
-        files = [path for folder in folders for path in list_images(folder)]
+        files = spread([path for f in folders for path in list_images(f)], MOST_REAL)
         names = [f'{folder.absolute().parent.name}/{folder.absolute().name}' for folder in folders]
         shown = track(files, 'real day pictures', console=Console(stderr=True))
         self.real = np.concatenate([self(read_rgb(path)) for path in shown])

@@ -1,6 +1,5 @@
 """What is measured by letting a generator colorize other frames than those of the test set."""
 
-import math
 from pathlib import Path
 from time import perf_counter
 
@@ -13,6 +12,7 @@ from morngan_train.data.reading import find_companions
 from morngan_train.data.reading import list_images
 from morngan_train.data.reading import read_rgb
 from morngan_train.data.reading import read_thermal
+from morngan_train.data.reading import spread
 from morngan_train.metrics.colorizers import FromFrame
 from morngan_train.metrics.film import PAN
 from morngan_train.metrics.film import unsteadiness
@@ -38,7 +38,7 @@ def compare_day(data: Path, colorize: FromFrame) -> Scores:
     Raises:
         DataError: Pictures are missing, damaged or of another size than their partners.
     """
-    day = _spread(list_images(data / 'trainA'), MOST_PAIRS)
+    day = spread(list_images(data / 'trainA'), MOST_PAIRS)
     thermal = find_companions(data / 'trainA_thermal', day, 'copy them too')
     values = []
     console = Console(stderr=True)
@@ -53,7 +53,7 @@ def compare_day(data: Path, colorize: FromFrame) -> Scores:
 
 def repeat_scenes(test_set: TestSet, colorize: FromFrame) -> Scores:
     """Colorize noisy versions of the same scenes."""
-    frames = _spread(test_set.frames, MOST_SCENES)
+    frames = spread(test_set.frames, MOST_SCENES)
     console = Console(stderr=True)
     values = [flicker(colorize, read_thermal(f)) for f in track(frames, 'flicker', console=console)]
     return {'flicker': float(np.mean(values))}
@@ -66,7 +66,7 @@ def follow_motion(colorize: FromFrame) -> Scores:
 
 def time_frames(test_set: TestSet, colorize: FromFrame) -> Scores:
     """Take the median of the milliseconds for a frame, after one to warm up."""
-    frames = [read_thermal(path) for path in _spread(test_set.frames, MOST_TIMED)]
+    frames = [read_thermal(path) for path in spread(test_set.frames, MOST_TIMED)]
     colorize(frames[0])
     values = []
     for frame in track(frames, 'speed', console=Console(stderr=True)):
@@ -74,9 +74,3 @@ def time_frames(test_set: TestSet, colorize: FromFrame) -> Scores:
         colorize(frame)
         values.append(1e3 * (perf_counter() - start))
     return {'speed_ms': float(np.median(values))}
-
-
-def _spread(files: list[Path], most: int) -> list[Path]:
-    """Choose up to `most` files, evenly over the list."""
-    step = max(1, math.ceil(len(files) / most))
-    return files[::step]
