@@ -128,6 +128,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     skipped = cli.Skipped()
     _check(options)
     source = open_source(options.input, rate=options.rate, topic=options.topic, on_bad=skipped)
+    cli.tell(source.notes)
     cli.claim_output(options.out, options.input, options.overwrite)
     pipeline = Pipeline.load(
         options.model or default_model(),
@@ -199,7 +200,9 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument('--precision', default='auto', help='fp32, bf16, ... (default: auto)')
     parser.add_argument('--threads', type=int, default=0, help='0: as many as there are cores')
     parser.add_argument('--rate', type=float, help='frames a second of a folder or video')
-    parser.add_argument('--topic', help='image topic of a bag (default: its thermal camera)')
+    parser.add_argument(
+        '--topic', help='image topic of a bag (default: what looks like a thermal camera)'
+    )
     parser.add_argument('--storage', choices=STORAGES, default='mcap', help='of the bag written')
     parser.add_argument('--overwrite', action='store_true', help='replace what --out names')
     return parser.parse_args(argv)

@@ -131,7 +131,7 @@ def test_replay_of_a_folder_loops_with_stamps_that_jump_back(tmp_path, environme
             environment,
             'replay',
             tmp_path / 'in',
-            '--topic',
+            '--publish-as',
             'front/image_raw',
             '--wait',
             1,

@@ -1,0 +1,138 @@
+"""Messages of an SQLite file, also of one with broken or missing pages."""
+
+from collections.abc import Collection
+from collections.abc import Iterator
+from pathlib import Path
+import sqlite3
+from urllib.parse import quote
+
+import numpy as np
+
+from morngan_ros.bags.part import DamageError
+from morngan_ros.bags.part import OnBadFrame
+from morngan_ros.bags.part import Part
+from morngan_ros.bags.part import RawMessage
+from morngan_ros.bags.part import Stream
+
+# SQLite counts rows from 1 to this.
+_LAST_ROW = 2**63 - 1
+
+_ROW = np.dtype([('row', np.int64), ('topic', np.int64), ('time_ns', np.int64)])
+
+
+class SqlitePart(Part):
+    """An SQLite file of rosbag2.
+
+    Args:
+        path: The file.
+        on_bad: Called for what is missing or broken, which is then left out.
+
+    Raises:
+        sqlite3.Error: It is no such file.
+    """
+
+    def __init__(self, path: Path, on_bad: OnBadFrame) -> None:
+        super().__init__(path)
+        self._on_bad = on_bad
+        self._database = self._open()
+        try:
+            self._streams = {
+                number: Stream(*stream)
+                for number, *stream in self._database.execute(
+                    'SELECT id, name, type, serialization_format FROM topics'
+                )
+            }
+            self._errors: list[sqlite3.Error] = []
+            rows = np.fromiter(self._walk(), _ROW)
+        except BaseException:
+            self._database.close()
+            raise
+        self._rows = rows[np.argsort(rows['time_ns'], kind='stable')]
+        for number, stream in self._streams.items():
+            self.counts[stream] += int(np.count_nonzero(rows['topic'] == number))
+        if len(rows):
+            self.start_ns, self.end_ns = (int(self._rows['time_ns'][i]) for i in (0, -1))
+        if self._errors:
+            self._report_pages(self._errors[0])
+
+    def close(self) -> None:
+        """Close the file."""
+        self._database.close()
+
+    def messages(self, topics: Collection[str]) -> Iterator[RawMessage]:
+        """Iterate over the readable messages of some topics in the order of recording."""
+        wanted = {
+            number: stream
+            for number, stream in self._streams.items()
+            if stream.readable and stream.topic in topics
+        }
+        for row, number, time_ns in self._rows[np.isin(self._rows['topic'], list(wanted))]:
+            try:
+                (data,) = self._database.execute(
+                    'SELECT data FROM messages WHERE rowid = ?', (int(row),)
+                ).fetchone()
+            except sqlite3.Error as error:
+                self._on_bad(f'row {row} of {self.path.name}', DamageError(str(error), 'lost row'))
+                continue
+            stream = wanted[int(number)]
+            yield RawMessage(stream.topic, stream.msgtype, int(time_ns), data)
+
+    def _walk(self) -> Iterator[tuple[int, int, int]]:
+        """Go through row, topic and time of all messages, over what is broken; without index."""
+        last, step = 0, 1
+        while last < _LAST_ROW:
+            try:
+                for message in self._database.execute(
+                    'SELECT rowid, topic_id, timestamp FROM messages WHERE rowid > ? '
+                    'ORDER BY rowid',
+                    (last,),
+                ):
+                    last, step = message[0], 1
+                    yield message
+                return
+            except sqlite3.DatabaseError as error:
+                self._errors.append(error)
+                # Each step doubles, so that a lost end costs few tries.
+                last, step = min(last + step, _LAST_ROW), 2 * step
+
+    def _report_pages(self, error: sqlite3.Error) -> None:
+        seconds = (self.end_ns - self.start_ns) / 1e9
+        # rosbag2 numbers rows from 1 and deletes none.
+        lost = int(self._rows['row'].max(initial=0)) - len(self._rows)
+        self._on_bad(
+            f'pages of {self.path.name}',
+            DamageError(
+                f'{error}; {len(self._rows)} messages of {seconds:.1f} s are there, {lost} between '
+                'them and all after them are lost',
+                'broken pages',
+            ),
+        )
+
+    def _open(self) -> sqlite3.Connection:
+        """Open the database for reading alone.
+
+        A recorder that was killed leaves its last messages in a file beside it (-wal), which SQLite
+        reads only where it may write.
+        """
+        for how in ('mode=ro', 'immutable=1'):
+            database = sqlite3.connect(f'file:{quote(str(self.path))}?{how}', uri=True)
+            try:
+                # Lets SQLite read a file that is shorter than its first page says.
+                database.execute('PRAGMA writable_schema = ON')
+                database.execute('SELECT COUNT(*) FROM topics').fetchone()
+            except sqlite3.Error as error:
+                database.close()
+                reason = error
+                continue
+            left = Path(f'{self.path}-wal')
+            if how == 'immutable=1' and left.exists() and left.stat().st_size:
+                self._on_bad(
+                    left.name,
+                    DamageError(
+                        'the last messages are in it, which SQLite reads only in a folder where '
+                        'it may write; copy the bag to such a folder',
+                        'not merged',
+                    ),
+                )
+            return database
+        raise reason
