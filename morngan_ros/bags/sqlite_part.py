@@ -67,18 +67,26 @@ class SqlitePart(Part):
             if stream.readable and stream.topic in topics
         }
         for row, number, time_ns in self._rows[np.isin(self._rows['topic'], list(wanted))]:
-            try:
-                (data,) = self._database.execute(
-                    'SELECT data FROM messages WHERE rowid = ?', (int(row),)
-                ).fetchone()
-            except sqlite3.Error as error:
-                self._on_bad(f'row {row} of {self.path.name}', DamageError(str(error), 'lost row'))
-                continue
-            stream = wanted[int(number)]
-            yield RawMessage(stream.topic, stream.msgtype, int(time_ns), data)
+            data = self._data(int(row))
+            if data is not None:
+                stream = wanted[int(number)]
+                yield RawMessage(stream.topic, stream.msgtype, int(time_ns), data)
+
+    def _data(self, row: int) -> bytes | None:
+        """Read a message; None, and a word of it, if it is lost."""
+        query = 'SELECT data FROM messages WHERE rowid = ?'
+        try:
+            for (data,) in self._database.execute(query, (row,)):
+                if isinstance(data, bytes):
+                    return data
+            reason = 'it holds no message'
+        except sqlite3.Error as error:
+            reason = str(error)
+        self._on_bad(f'row {row} of {self.path.name}', DamageError(reason, 'lost row'))
+        return None
 
     def _walk(self) -> Iterator[tuple[int, int, int]]:
-        """Go through row, topic and time of all messages, over what is broken; without index."""
+        """Go through row, topic and time of all messages, over what is broken, without an index."""
         last, step = 0, 1
         while last < _LAST_ROW:
             try:
@@ -87,8 +95,13 @@ class SqlitePart(Part):
                     'ORDER BY rowid',
                     (last,),
                 ):
-                    last, step = message[0], 1
-                    yield message
+                    row, *rest = message
+                    # A broken page may give any row, and rows of nothing.
+                    if row > last and all(isinstance(value, int) for value in rest):
+                        last, step = row, 1
+                        yield message
+                    else:
+                        self._errors.append(sqlite3.DatabaseError('rows are broken'))
                 return
             except sqlite3.DatabaseError as error:
                 self._errors.append(error)

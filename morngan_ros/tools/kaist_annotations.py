@@ -68,8 +68,8 @@ def require_annotations(video: Path, root: Path, numbers: set[int]) -> dict[int,
         )
     hint = '; .vbb files of MATLAB are not read' if any(root.rglob('*.vbb')) else ''
     raise SourceError(
-        f'{root} holds no annotations of {part}: there is neither {part}/I00000.txt or .xml, nor '
-        f'{part}/lwir/I00000.txt, nor {part.replace("/", "_")}_I00000.txt{hint}'
+        f'{root} holds no annotations of this video: there is neither {part}/I00000.txt or .xml, '
+        f'nor {part}/lwir/I00000.txt, nor {part.replace("/", "_")}_I00000.txt{hint}'
     )
 
 
