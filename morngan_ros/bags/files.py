@@ -56,13 +56,20 @@ def is_bag(path: Path) -> bool:
 
 def bags_in(folder: Path) -> list[Path]:
     """List the bags that lie in a folder."""
-    return sorted(path for path in folder.iterdir() if not _is_hidden(path) and is_bag(path))
+    return sorted(path for path in _entries(folder) if is_bag(path))
 
 
 def holds_only_a_bag(folder: Path) -> bool:
-    """Tell whether a folder is a bag and holds nothing else, so that it can be replaced."""
+    """Tell whether a folder is one bag and holds nothing else, so that it can be replaced.
+
+    Without metadata.yaml the files must be named after it, as those of a writer that was killed:
+    other recordings that lie together are no bag to be replaced.
+    """
+    others = [path for path in folder.iterdir() if path.name != METADATA]
     return is_bag(folder) and all(
-        path.name == METADATA or _format(path) is not None for path in folder.iterdir()
+        _format(path) is not None
+        and ((folder / METADATA).exists() or _series(path) == folder.resolve().name)
+        for path in others
     )
 
 
@@ -174,20 +181,24 @@ def _list(paths: Iterable[Path], most: int = 5) -> str:
 
 def _parts_in(folder: Path) -> list[Path]:
     """List the files of recordings in a folder; of two with one name, the uncompressed one."""
-    files = [path for path in folder.iterdir() if not _is_hidden(path) and _format(path)]
+    files = [path for path in _entries(folder) if _format(path)]
     files.sort(key=lambda path: (path.suffix.lower() not in _COMPRESSED, path.name))
     return sorted({_stem(path): path for path in files if path.is_file()}.values(), key=_natural)
 
 
 def _has_pictures(folder: Path) -> bool:
     """Tell a folder of pictures, in which a recording may lie too."""
-    return any(
-        path.suffix.lower() in IMAGE_SUFFIXES and not _is_hidden(path) for path in folder.iterdir()
-    )
+    return any(path.suffix.lower() in IMAGE_SUFFIXES for path in _entries(folder))
 
 
-def _is_hidden(path: Path) -> bool:
-    return path.name.startswith('.')  # '._drive_0.mcap' is what macOS leaves on foreign disks
+def _entries(folder: Path) -> list[Path]:
+    """List what is in a folder; nothing where we may not look, as in lost+found.
+
+    Hidden files are left out: macOS leaves '._drive_0.mcap' on foreign disks.
+    """
+    with suppress(PermissionError):
+        return [path for path in folder.iterdir() if not path.name.startswith('.')]
+    return []
 
 
 def _stem(path: Path) -> str:

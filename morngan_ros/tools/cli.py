@@ -107,7 +107,7 @@ class Skipped:
         """
         names = self._names.setdefault(kind, {}).setdefault(cause, {})
         if not names:
-            print(f'skipped {name}: {reason}', file=sys.stderr)
+            print(f'skipped {name}: {" ".join(reason.split())}', file=sys.stderr)
         names[name] = None
 
     def exit_code(self) -> int:

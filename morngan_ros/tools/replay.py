@@ -8,7 +8,6 @@ from functools import partial
 from importlib import import_module
 import math
 from pathlib import Path
-import sys
 import time
 from typing import Any
 from typing import NamedTuple
@@ -38,6 +37,10 @@ night_bag/ --clock
 night_bag/ --topic /boson/image_raw --publish-as image_raw --loop
 set00/V000/lwir --fps 20 --publish-as /thermal/image_raw --wait 1
 sim --frames 100 --ros-args -r __ns:=/front"""
+
+
+# How many types a line names.
+_NAMED = 5
 
 
 class Event(NamedTuple):
@@ -111,11 +114,17 @@ class BagTape:
             cli.tell(filter(None, [choice]))
             names = _names(image_topic, kinds, publish_as)
         self._image_topic = image_topic
+        classes = {recorded: _message_class(kinds[recorded]) for recorded in names}
         self._publishers = {
             recorded: node.create_publisher(kind, names[recorded], profile)
-            for recorded in names
-            if (kind := _message_class(kinds[recorded])) is not None
+            for recorded, kind in classes.items()
+            if kind is not None
         }
+        missing = sorted({kinds[recorded] for recorded, kind in classes.items() if kind is None})
+        if missing:
+            more = f' and {len(missing) - _NAMED} more' if len(missing) > _NAMED else ''
+            kind_names = ', '.join(missing[:_NAMED]) + more
+            cli.tell([f'messages of types that are not installed are left out: {kind_names}'])
         self.images = self._publishers[image_topic]
         self.publishers = list(self._publishers.values())
 
@@ -142,12 +151,11 @@ def _names(image_topic: str, kinds: dict[str, str], topic: str | None) -> dict[s
 
 
 def _message_class(kind: str) -> Any | None:
-    """Import the class of 'sensor_msgs/msg/Image'; None, and a word of it, if not installed."""
+    """Import the class of 'sensor_msgs/msg/Image'; None if it is not installed."""
     package, _, name = kind.split('/')
     try:
         return getattr(import_module(f'{package}.msg'), name)
     except (ImportError, AttributeError):
-        print(f'left out: messages of {kind}, which is not installed', file=sys.stderr)
         return None
 
 

@@ -7,6 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 from recordings import counts
+from recordings import frame
+from recordings import Recorded
+from recordings import write_mcap
 
 from morngan_ros.bags import BagWriter
 from morngan_ros.bags import camera_info_message
@@ -204,6 +207,33 @@ def test_replay_chooses_by_topic_and_renames_by_publish_as(
     assert {topic for topic in created if 'image' in topic or 'info' in topic} == published
     said = capsys.readouterr().err
     assert (choice in said and 'is taken for' in said) if choice else 'is taken for' not in said
+
+
+def test_types_that_are_not_installed_take_one_line(tmp_path, capsys):
+    odd = [
+        Recorded(START_NS, f'/odd{n}', b'', f'odd_msgs/msg/Odd{n}', schema=b'') for n in range(40)
+    ]
+    event = Recorded(START_NS, '/event', b'', 'example_interfaces/srv/Add_Event', schema=b'')
+    path = write_mcap(tmp_path / 'a.mcap', [*odd, event, frame(0), frame(1)])
+    assert replay.main([str(path)]) == 0
+    said = capsys.readouterr()
+    assert said.out.startswith('published 2 frames of bag a.mcap on /thermal/image_raw')
+    (line,) = said.err.splitlines()
+    assert 'not installed are left out: example_interfaces/srv/Add_Event, odd_msgs/msg/Odd0' in line
+    assert line.endswith(' and 36 more')
+
+
+@pytest.mark.parametrize('loops', [(), ('--loop', '--frames', '30')])
+def test_a_bag_that_was_cut_off_is_played_as_far_as_it_goes(tmp_path, capsys, loops):
+    path = write_mcap(tmp_path / 'cut.mcap', [frame(index) for index in range(12)])
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    assert replay.main([str(path), '--rate', '10', *loops]) == 1
+    said = capsys.readouterr()
+    published = int(said.out.split()[1])
+    assert published == 30 if loops else 3 < published < 9
+    first, last = said.err.splitlines()
+    assert first.startswith('skipped the end of cut.mcap: the recorder was killed')
+    assert last == '1 parts of the recording were skipped: the end of cut.mcap'
 
 
 @pytest.mark.parametrize(

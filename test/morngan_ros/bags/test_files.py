@@ -185,6 +185,10 @@ def test_only_a_bag_may_be_replaced(folder):
     assert not holds_only_a_bag(folder)
     write_mcap(folder / 'drive_0.mcap', frames(range(2)))
     assert holds_only_a_bag(folder)
+    write_mcap(folder / 'holiday.mcap', frames(range(2)))
+    assert not holds_only_a_bag(folder)
+    save_metadata(folder, ['drive_0.mcap', 'holiday.mcap'], 4)
+    assert holds_only_a_bag(folder)
     (folder / 'thesis.tex').touch()
     assert not holds_only_a_bag(folder)
 
