@@ -145,9 +145,12 @@ def _files_of_folder(folder: Path) -> BagFiles:
         # Before version 4 the names had the folder in front.
         named = [PurePath(name).name for name in metadata['relative_file_paths']]
         promised = int(metadata['message_count'])
-    except (OSError, ValueError, LookupError, TypeError, yaml.YAMLError) as error:
+    except (OSError, ValueError, LookupError, TypeError, yaml.YAMLError):
         if not parts:
-            raise SourceError(f'bag {folder} cannot be read: {METADATA}: {error}') from None
+            raise SourceError(
+                f'bag {folder} cannot be read: {METADATA} is broken, and no .mcap or .db3 file is '
+                'beside it'
+            ) from None
         note = f'{METADATA} of bag {folder} is broken; {_cure(folder, parts)}'
         return BagFiles(parts, notes=(note,))
     return _named_files(folder, named, promised, parts)

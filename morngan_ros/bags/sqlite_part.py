@@ -125,9 +125,11 @@ class SqlitePart(Part):
         """Open the database for reading alone.
 
         A recorder that was killed leaves its last messages in a file beside it (-wal), which SQLite
-        reads only where it may write.
+        reads only where it may write. Without such a file nothing needs to be written.
         """
-        for how in ('mode=ro', 'immutable=1'):
+        left = Path(f'{self.path}-wal')
+        has_left = left.exists() and left.stat().st_size > 0
+        for how in ('mode=ro', 'immutable=1') if has_left else ('immutable=1',):
             database = sqlite3.connect(f'file:{quote(str(self.path))}?{how}', uri=True)
             try:
                 # Lets SQLite read a file that is shorter than its first page says.
@@ -137,8 +139,7 @@ class SqlitePart(Part):
                 database.close()
                 reason = error
                 continue
-            left = Path(f'{self.path}-wal')
-            if how == 'immutable=1' and left.exists() and left.stat().st_size:
+            if has_left and how == 'immutable=1':
                 self._on_bad(
                     left.name,
                     DamageError(

@@ -184,6 +184,25 @@ def test_what_a_killed_recorder_left_beside_a_db3_is_read(tmp_path):
     assert (found, told.lines) == ([0, 1, 2, 3, 4], [])
 
 
+def test_what_was_left_beside_a_db3_and_cannot_be_read_is_told(tmp_path):
+    write_db3(tmp_path / 'a.db3', frames(range(5)))
+    (tmp_path / 'a.db3-wal').mkdir()  # SQLite cannot open it, as where it may not write
+    content = bytearray((tmp_path / 'a.db3').read_bytes())
+    content[18:20] = b'\2\2'  # the file's format says that messages may lie beside it
+    (tmp_path / 'a.db3').write_bytes(content)
+    found, told, _ = read(tmp_path / 'a.db3')
+    assert found == [0, 1, 2, 3, 4]
+    assert told.causes == ['not merged']
+    assert 'copy the bag to such a folder' in str(told)
+
+
+def test_reading_leaves_no_files_beside_a_db3(tmp_path):
+    database = write_db3(tmp_path / 'a.db3', frames(range(5)), close=False)
+    database.close()
+    assert read(tmp_path / 'a.db3')[0] == [0, 1, 2, 3, 4]
+    assert [path.name for path in tmp_path.iterdir()] == ['a.db3']
+
+
 @pytest.mark.parametrize('suffix', ['mcap', 'db3', 'mcap.zstd', 'db3.zst'])
 @pytest.mark.parametrize('content', [b'', b'no recording at all', bytes(9000)])
 def test_what_is_no_recording_is_named(tmp_path, suffix, content):
