@@ -2,8 +2,12 @@
 
 from collections.abc import Collection
 from collections.abc import Iterator
+from contextlib import closing
+from contextlib import ExitStack
 from pathlib import Path
+import shutil
 import sqlite3
+from tempfile import TemporaryDirectory
 from urllib.parse import quote
 
 import numpy as np
@@ -34,8 +38,9 @@ class SqlitePart(Part):
     def __init__(self, path: Path, on_bad: OnBadFrame) -> None:
         super().__init__(path)
         self._on_bad = on_bad
-        self._database = self._open()
-        try:
+        self._stack = ExitStack()
+        with self._stack:
+            self._database = self._stack.enter_context(closing(self._open()))
             self._streams = {
                 number: Stream(*stream)
                 for number, *stream in self._database.execute(
@@ -44,9 +49,7 @@ class SqlitePart(Part):
             }
             self._errors: list[sqlite3.Error] = []
             rows = np.fromiter(self._walk(), _ROW)
-        except BaseException:
-            self._database.close()
-            raise
+            self._stack = self._stack.pop_all()
         self._rows = rows[np.argsort(rows['time_ns'], kind='stable')]
         for number, stream in self._streams.items():
             self.counts[stream] += int(np.count_nonzero(rows['topic'] == number))
@@ -57,7 +60,7 @@ class SqlitePart(Part):
 
     def close(self) -> None:
         """Close the file."""
-        self._database.close()
+        self._stack.close()
 
     def messages(self, topics: Collection[str]) -> Iterator[RawMessage]:
         """Iterate over the readable messages of some topics in the order of recording."""
@@ -125,28 +128,26 @@ class SqlitePart(Part):
         """Open the database for reading alone.
 
         A recorder that was killed leaves its last messages in a file beside it (-wal), which SQLite
-        reads only where it may write. Without such a file nothing needs to be written.
+        reads only where it may write; where it may not, a copy is read.
         """
         left = Path(f'{self.path}-wal')
-        has_left = left.exists() and left.stat().st_size > 0
-        for how in ('mode=ro', 'immutable=1') if has_left else ('immutable=1',):
-            database = sqlite3.connect(f'file:{quote(str(self.path))}?{how}', uri=True)
-            try:
-                # Lets SQLite read a file that is shorter than its first page says.
-                database.execute('PRAGMA writable_schema = ON')
-                database.execute('SELECT COUNT(*) FROM topics').fetchone()
-            except sqlite3.Error as error:
-                database.close()
-                reason = error
-                continue
-            if has_left and how == 'immutable=1':
-                self._on_bad(
-                    left.name,
-                    DamageError(
-                        'the last messages are in it, which SQLite reads only in a folder where '
-                        'it may write; copy the bag to such a folder',
-                        'not merged',
-                    ),
-                )
-            return database
-        raise reason
+        if not left.exists():
+            return _connect(self.path, 'immutable=1')
+        try:
+            return _connect(self.path, 'mode=ro')
+        except sqlite3.OperationalError:
+            scratch = Path(self._stack.enter_context(TemporaryDirectory(prefix='bag_')))
+            shutil.copy(left, scratch)
+            return _connect(Path(shutil.copy(self.path, scratch)), 'mode=ro')
+
+
+def _connect(path: Path, how: str) -> sqlite3.Connection:
+    database = sqlite3.connect(f'file:{quote(str(path))}?{how}', uri=True)
+    try:
+        # Lets SQLite read a file that is shorter than its first page says.
+        database.execute('PRAGMA writable_schema = ON')
+        database.execute('SELECT COUNT(*) FROM topics').fetchone()
+    except BaseException:
+        database.close()
+        raise
+    return database
