@@ -10,11 +10,11 @@ import numpy as np
 
 from morngan_ros.bags.definitions import COMPRESSED_IMAGE
 
-# Whole words of a name, by how sure they are. Drivers of colour cameras by the makers of thermal
-# ones say flir too, and depth cameras have an infrared picture that shows no heat.
+# Words of a name, by how sure they are; short ones only as whole words. Colour cameras by makers of
+# thermal ones are named flir too, and depth cameras have an infrared picture that shows no heat.
 _THERMAL = re.compile(
-    r'thermal|thermo|therm|lwir|mwir|boson|lepton|tau|optris|microbolometer|xenics|infiray|gobi'
-    r'|seekthermal|teax|workswell|mlx'
+    r'therm|lwir|mwir|boson|lepton|^tau$|optris|bolometer|xenics|infiray|^gobi$|^teax$|workswell'
+    r'|^mlx$'
 )
 _PERHAPS_THERMAL = re.compile(r'ir|infrared|flir|seek|tir|ntir|night')
 _DERIVED = re.compile(
@@ -60,7 +60,7 @@ def rank(candidate: Candidate) -> tuple[Any, ...]:
     """Sort key that puts the topic first that looks most like a thermal camera's raw stream."""
     words = re.findall(r'[a-z]+', candidate.topic.lower())
     derived = any(_DERIVED.fullmatch(word) for word in words)
-    if any(_THERMAL.match(word) for word in words):
+    if any(_THERMAL.search(word) for word in words):
         doubt = 0
     else:
         doubt = 1 if any(_PERHAPS_THERMAL.fullmatch(word) for word in words) else 2

@@ -108,6 +108,7 @@ def test_zeros_after_a_power_cut_are_no_records(tmp_path):
     found, told, _ = read(path)
     assert found == [0, 1, 2]
     assert told.causes == ['cut off']
+    assert '5000 bytes after them cannot be read' in str(told)
 
 
 @pytest.mark.parametrize('compression', COMPRESSIONS.values(), ids=COMPRESSIONS)

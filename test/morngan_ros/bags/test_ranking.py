@@ -74,6 +74,8 @@ BAGS: dict[str, dict[str, Make]] = {
     },
     'depth of no name': {'/lwir/image': MONO8, '/zed/registered': MONO16},
     'ir is a word, not a part of one': {'/ir/image_raw': MONO8, '/airsim/image_raw': MONO8},
+    'words run together': {'/flirboson/image': MONO8, '/blackfly/image': MONO8},
+    'tau is a word, not a part of one': {'/tau/image_raw': MONO8, '/centaur/image_raw': MONO8},
     'numbers are no part of words': {'/tau2/image': MONO8, '/cam1/image': MONO8},
     'a palette is not taken': {'/cam/image_raw': MONO16, '/thermal/image_raw': image(PALETTE)},
     'what was made of it is not taken': {
