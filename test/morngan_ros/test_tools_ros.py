@@ -162,20 +162,27 @@ def test_camera_simulator_publishes_14_bit_counts_stamped_by_the_clock(tmp_path,
 
 
 def test_what_a_killed_recorder_wrote_is_read(tmp_path, environment):
+    sent = [START_NS + index * PERIOD_NS for index in range(20)]
+    with BagWriter(tmp_path / 'bag') as bag:
+        for stamp in sent:  # two fill a chunk of the recorder
+            counts = np.full((512, 640), (stamp - START_NS) // PERIOD_NS, np.uint16)
+            bag.write('/cam/image_raw', image_message(counts, stamp, 'cam'), stamp)
     out = tmp_path / 'out.mcap'
     process = subprocess.Popen(command('recorder', '/cam/image_raw', '--out', out), env=environment)
     try:
-        bag = save_bag(tmp_path / 'bag', 400)  # 4 MB: some chunks of the recorder
-        run(environment, 'replay', bag, '--wait', 1, '--rate', 10)
+        run(environment, 'replay', tmp_path / 'bag', '--wait', 1, '--rate', 0.25)
         time.sleep(0.5)
     finally:
         process.kill()
         process.wait()
     told = []
-    source = open_source(out, on_bad=lambda name, error: told.append(str(error)))
-    stamps = [frame.stamp_ns for frame in source]
-    assert stamps == [START_NS + index * PERIOD_NS for index in range(len(stamps))]
-    assert 100 < len(stamps) < 400
+    read = list(open_source(out, on_bad=lambda name, error: told.append(str(error))))
+    stamps = [frame.stamp_ns for frame in read]
+    # A busy machine may lose some on their way.
+    assert stamps == sorted(set(stamps) & set(sent))
+    assert len(stamps) >= 2
+    for frame in read:
+        assert (frame.counts == (frame.stamp_ns - START_NS) // PERIOD_NS).all()
     assert len(told) == 1
     assert f'{len(stamps)} messages of' in told[0]
 
