@@ -386,13 +386,15 @@ class ColorizeNode(LifecycleNode):
 
 def _facts(pipeline: Pipeline) -> dict[str, str]:
     generator = pipeline.generator
-    return {
+    facts = {
         'model': generator.name,
         'model sha256': generator.sha256,
         'provider': generator.provider,
         'precision': generator.precision,
         'detector': pipeline.detector.provider if pipeline.detector else 'off',
+        'frames are resized to': generator.insists_on,
     }
+    return {name: fact for name, fact in facts.items() if fact}
 
 
 def _resources() -> dict[str, str]:

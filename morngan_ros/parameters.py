@@ -76,7 +76,12 @@ class Settings:
         limits='Two finite numbers, the lower one first.',
     )
     detector: str = _parameter(
-        '', 'ONNX file of a YOLO detector; empty: no detections.', Takes.RELOAD
+        '', 'ONNX file of a YOLO or YOLOX detector; empty: no detections.', Takes.RELOAD
+    )
+    detector_class_names: tuple[str, ...] = _parameter(
+        ('',),
+        "Names of the detector's classes, in its order; ['']: those in the file, or COCO's 80.",
+        Takes.RELOAD,
     )
     provider: str = _parameter('auto', 'What runs the models.', Takes.RELOAD, among=PROVIDERS)
     precision: str = _parameter(
@@ -269,6 +274,7 @@ class Settings:
         pipeline = Pipeline.load(
             Path(self.model) if self.model else default_model(),
             detector=self.detector or None,
+            class_names=[name for name in self.detector_class_names if name],
             provider=self.provider,
             precision=self.precision,
             allow_fallback=self.allow_fallback,

@@ -19,7 +19,7 @@ import numpy as np
 
 from morngan_ros import street_background as background
 from morngan_ros import street_movers as movers
-from morngan_ros.detector import COCO_NAMES
+from morngan_ros.detector_head import COCO_NAMES
 from morngan_ros.exposure import Exposure
 from morngan_ros.street_canvas import Camera
 from morngan_ros.street_canvas import Canvas

@@ -130,6 +130,14 @@ def size(text: str) -> tuple[int, int]:
     return int(sides[1]), int(sides[2])
 
 
+def names(text: str) -> list[str]:
+    """Read 'person,bicycle,car' as a list: a type for argparse."""
+    found = [name.strip() for name in text.split(',')]
+    if not all(found):
+        raise argparse.ArgumentTypeError(f'names look like person,bicycle,car, not {text!r}')
+    return found
+
+
 def claim_output(out: Path, source: str, overwrite: bool) -> None:
     """Make sure that writing to `out` destroys nothing by accident.
 

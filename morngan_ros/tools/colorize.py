@@ -138,6 +138,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         threads=options.threads,
         threshold=options.threshold,
         tiles=options.tiles,
+        class_names=options.class_names,
     )
     started = perf_counter()
     with ExitStack() as stack:
@@ -192,7 +193,14 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
         '--out', type=Path, required=True, help='folder, video (.mp4) or bag: as the input is'
     )
     parser.add_argument('--model', type=Path, help='generator (default: the one that ships)')
-    parser.add_argument('--detector', type=Path, help='YOLO export (.onnx)')
+    parser.add_argument('--detector', type=Path, help='YOLO or YOLOX export (.onnx)')
+    parser.add_argument(
+        '--class-names',
+        type=cli.names,
+        default=(),
+        metavar='NAME,NAME',
+        help="of the detector's classes, in its order (default: those in the file, or COCO's)",
+    )
     parser.add_argument('--threshold', type=float, default=0.25, help='least score of a detection')
     parser.add_argument('--tiles', action='store_true', help='detect on 2x2 tiles as well')
     parser.add_argument('--overlay', action='store_true', help='draw the detections')

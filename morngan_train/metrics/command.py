@@ -9,6 +9,7 @@ import sys
 from typing import Any
 
 from morngan_ros.engine import PROVIDERS
+from morngan_ros.tools import cli
 from morngan_train.data.reading import list_images
 from morngan_train.labels.boxes import OBJECTS
 from morngan_train.metrics.colorizers import BASELINES
@@ -79,7 +80,14 @@ def add_parser(commands: 'argparse._SubParsersAction[argparse.ArgumentParser]') 
     parser.add_argument(
         '--detector',
         type=Path,
-        help='for ap: ONNX file of a YOLO export, or folder of what was found, STEM.txt',
+        help='for ap: ONNX file of a YOLO or YOLOX export, or folder of what was found, STEM.txt',
+    )
+    parser.add_argument(
+        '--class-names',
+        type=cli.names,
+        default=(),
+        metavar='NAME,NAME',
+        help="of the detector's classes, for a file without names",
     )
     parser.add_argument(
         '--parser',
@@ -274,6 +282,8 @@ def _open_scorers(
         about |= _tool('detector', args.detector.absolute().name, finder.sha256)
         if isinstance(finder, Looker):
             about['detector_settings'] = {'confidence': CONFIDENCE, 'nms_iou': NMS}
+            if args.class_names:
+                about['detector_settings']['class_names'] = list(args.class_names)
         scorers.append(Objects(test_set, finder))
     if 'miou' in wanted:
         parser = _open_parser(args, test_set)
@@ -289,7 +299,7 @@ def _open_scorers(
 def _open_finder(args: argparse.Namespace, test_set: TestSet) -> Looker | FoundBoxes:
     if args.detector.is_dir():
         return FoundBoxes(args.detector, test_set.frames)
-    return open_looker(args.detector, args.provider, OBJECTS)
+    return open_looker(args.detector, args.provider, OBJECTS, args.class_names)
 
 
 def _open_parser(args: argparse.Namespace, test_set: TestSet) -> SceneParser | SeenScenes:

@@ -60,6 +60,19 @@ def assert_color(picture: np.ndarray, counts: np.ndarray) -> None:
     assert np.abs(picture.astype(int) - expected_color(counts)).max() <= 1
 
 
+def test_class_names_of_a_detector_without_them(tmp_path, model, capsys):
+    columns = np.array([32, 32, 20, 10, 0.2, 0.9], np.float32).reshape(1, 6, 1)
+    bare = save_detector(tmp_path / 'bare.onnx', columns, names=None)
+    frames = fill(tmp_path / 'frames', ['a.png'])
+    command = [frames, '--out', tmp_path / 'out', '--model', model, '--detector', bare, '--overlay']
+    assert run(*command) == 2
+    assert '--class-names' in capsys.readouterr().err
+    assert run(*command, '--class-names', 'person, car') == 0
+    with pytest.raises(SystemExit):
+        run(*command, '--class-names', 'person,,car')
+    assert 'names look like person,bicycle,car' in capsys.readouterr().err
+
+
 def test_folder_to_folder(tmp_path, model, capsys):
     folder = fill(tmp_path / 'in', ['a.png', 'b.tiff', 'c.bmp'])
     assert run(folder, '--out', tmp_path / 'out', '--model', model) == 0

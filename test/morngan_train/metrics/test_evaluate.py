@@ -11,6 +11,7 @@ from evaluating import evaluate
 from evaluating import refusal
 import numpy as np
 import pytest
+from tiny_models import save_detector
 from tiny_models import save_foreign_generator
 from tiny_models import save_generator
 
@@ -246,3 +247,30 @@ def test_raw_thermal_as_the_yardstick_has_it(shared: Path, tmp_path: Path) -> No
     assert scores['ap50_tiled_car'] == pytest.approx(0.663, abs=0.01)
     assert scores['ap50_whole_person'] == pytest.approx(0.304, abs=0.01)
     assert scores['ap50_whole_car'] == pytest.approx(0.385, abs=0.01)
+
+
+def test_a_model_that_gives_nan_gets_no_scores(
+    data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    model = save_foreign_generator(tmp_path / 'nan.onnx', output_range=(-1.0, np.inf))
+    error = refusal(capsys, model, '--data', data, '--jobs', 1)
+    assert 'nan.onnx: gives NaN or infinity' in error
+
+
+def test_a_black_picture_gets_no_scores(
+    data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    model = save_generator(tmp_path / 'black.onnx', {0: (0, 0, 0), 255: (0, 0, 0)})
+    assert 'black.onnx: gives a picture that is all black' in refusal(capsys, model, '--data', data)
+
+
+def test_names_of_the_classes_of_a_detector(
+    data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    prediction = np.array([(32, 32, 16, 32, 0.9, 0.1)], np.float32).T[None]
+    detector = save_detector(tmp_path / 'bare.onnx', prediction, names=None)
+    options = '--detector', detector, '--metrics', 'ap'
+    assert '--class-names' in refusal(capsys, 'raw', '--data', data, *options)
+    result = evaluate('raw', data, *options, '--class-names', 'person,bird')
+    assert result['scores']['ap50_whole_person'] == 1.0
+    assert result['detector_settings']['class_names'] == ['person', 'bird']
