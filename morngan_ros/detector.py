@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterator
 from collections.abc import Sequence
 from dataclasses import dataclass
+import logging
 from pathlib import Path
 
 import cv2
@@ -20,6 +21,8 @@ from morngan_ros.errors import ModelError
 from morngan_ros.model_file import ModelFile
 from morngan_ros.model_file import read_model_file
 from morngan_ros.model_metadata import input_size
+
+LOGGER = logging.getLogger(__name__)
 
 _DEFAULT_SIZE = 640
 _MOST_DETECTIONS = 300
@@ -194,6 +197,7 @@ class Detector:
         head = understand(self.engine, self._infer(noise), self.size, names)
         self.head = head
         check_candidates(self.engine, head, head.decode(self._infer(noise)))
+        LOGGER.info('%s: read as %s, %d classes', self.engine.path, head, len(head.names))
         return head
 
     def _detect(self, rgb: np.ndarray) -> Candidates:

@@ -35,6 +35,8 @@ _OTHER_TASKS = {
 _MOST_FINAL_BOXES = 1000
 # Of the grids of cells of YOLOX; its large models have the fourth.
 _STRIDES = (8, 16, 32, 64)
+# More than the classes need: a rotated box has one, a pose three for each of its points.
+_MOST_ROWS_MORE = 200
 # What half precision and quantisation add to a probability of one.
 _SCORE_TOLERANCE = 0.01
 _BORDER_GREY = 114
@@ -93,6 +95,12 @@ class Head:
     output: int = 0
     yolox: bool = False
     grid: np.ndarray | None = None
+
+    def __str__(self) -> str:
+        """Say what was guessed, for the log."""
+        if not self.yolox:
+            return f'boxes in {self.layout}'
+        return f'YOLOX with boxes in {"pixels" if self.grid is None else "cells of its grids"}'
 
     def decode(self, outputs: Sequence[np.ndarray]) -> Candidates:
         """Read boxes in pixels of the input, scores and classes out of what the network gave.
@@ -249,10 +257,13 @@ def _not_understood(
     where = 'given' if given else 'in its metadata'
     if purpose:
         names += f' and the task {purpose!r}'
+    more = outputs[0].shape[1] - 4 - len(known) if known and outputs[0].ndim == 3 else 0
+    perhaps = f'{more} rows more than a box and its classes: rotated boxes or a pose, perhaps; '
     return (
         f'{engine.path}: no detector that is understood; output {found} with {names} {where}; '
-        'expected [1, N, 5 + classes], [1, 4 + classes, N], [1, N, 6] or [N, 7]; if the names are '
-        'missing or wrong, name the classes (detector_class_names, --class-names)'
+        'expected [1, N, 5 + classes], [1, 4 + classes, N], [1, N, 6] or [N, 7]; '
+        f'{perhaps if 0 < more < _MOST_ROWS_MORE else ""}if the names are missing or wrong, name '
+        'the classes (detector_class_names, --class-names)'
     )
 
 
@@ -270,7 +281,8 @@ def check_candidates(engine: Engine, head: Head, found: Candidates) -> None:
     faults = found.faults(len(head.names))
     if faults['not finite'].any():
         raise ModelError(f'{engine.path}: gives NaN or infinity for boxes or scores; export again')
-    low, high = (found.scores.min(), found.scores.max()) if len(found.scores) else (0.0, 0.0)
+    scores = found.scores[found.classes >= 0]  # -1 fills the rows that an end-to-end head leaves
+    low, high = (scores.min(), scores.max()) if len(scores) else (0.0, 0.0)
     if low < -_SCORE_TOLERANCE or high > 1 + _SCORE_TOLERANCE:
         raise ModelError(
             f'{engine.path}: gives scores from {low:.3g} to {high:.3g}, which must lie in 0 to 1; '

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from collections.abc import Sequence
+import logging
 
 import cv2
 import numpy as np
@@ -12,9 +13,11 @@ from morngan_ros.errors import ModelError
 from morngan_ros.errors import OutputError
 from morngan_ros.errors import ProviderError
 
+LOGGER = logging.getLogger(__name__)
+
 #: Sides are padded to a multiple of the first of these that works: two stride-2 stages are usual,
-#: a U-Net halves its input five to eight times.
-MULTIPLES = (4, 32, 64, 256)
+#: a U-Net halves its input five to eight times, a transformer cuts it into patches of 7 or 14.
+MULTIPLES = (4, 32, 64, 256, 224)
 
 
 class ForeignNetwork:
@@ -51,6 +54,7 @@ class ForeignNetwork:
         self._levels = np.linspace(*input_range, 256).astype(spec.dtype)
         self._output_range = output_range
         self._multiple = multiple
+        self._seen = False
 
     def __call__(self, thermal: np.ndarray) -> np.ndarray:
         """Colorize uint8 [H, W]: uint8 [H, W, 3] RGB.
@@ -67,9 +71,24 @@ class ForeignNetwork:
                 'export it again',
                 'not finite',
             )
+        if not self._seen:
+            self._seen = True
+            self._warn_of_range(float(output.min()), float(output.max()))
         low, high = self._output_range
         levels = (output - low) * (255 / (high - low))
         return np.clip(np.rint(levels), 0, 255).astype(np.uint8).transpose(1, 2, 0).copy()
+
+    def _warn_of_range(self, least: float, most: float) -> None:
+        """Say where the first picture does not fit into the range that was given."""
+        low, high = self._output_range
+        beyond = max(low - least, most - high) > (high - low) / 4
+        half = low < 0 <= least and most > least
+        if beyond or half:
+            LOGGER.warning(
+                '%s: gives %.3g to %.3g, but model_output_range is %g to %g: colours will be wrong '
+                'if its real range is another',
+                *(self._engine.path, least, most, low, high),
+            )
 
     def try_size(self, shape: tuple[int, int]) -> None:
         """Run once at the multiple that was given, and at no other.

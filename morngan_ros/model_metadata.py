@@ -77,9 +77,16 @@ def _parse(text: str) -> object:
 def _names(value: object) -> tuple[str, ...]:
     if isinstance(value, str):
         parts = re.split(r'[\n;]' if re.search(r'[\n;]', value) else ',', value)
-        return _names([part.strip() for part in parts if part.strip()])
+        entries = [part.strip() for part in parts if part.strip()]
+        numbered = [re.fullmatch(r'(\d+)\s*[:=]\s*(.+)', entry) for entry in entries]
+        if entries and all(numbered):
+            return _by_number({match[1]: match[2] for match in numbered if match})
+        return _names(entries)
     if isinstance(value, Mapping):
-        return _by_number(value)
+        inner = next(
+            (value[key] for key in _NAMES if isinstance(value.get(key), list | dict)), None
+        )
+        return _by_number(value) if inner is None else _names(inner)
     if isinstance(value, list | tuple):
         named = [entry.get('name') if isinstance(entry, Mapping) else entry for entry in value]
         return tuple(str(name) for name in named if name is not None)

@@ -89,8 +89,12 @@ def decoded(objectness: float) -> np.ndarray:
 @pytest.mark.parametrize(
     ('objectness', 'yolox'), [(0.9, True), (1.0, False)], ids=['YOLOX', 'YOLOv6']
 )
-def test_decoded_boxes_are_left_as_they_are(tmp_path: Path, objectness: float, yolox: bool) -> None:
+def test_decoded_boxes_are_left_as_they_are(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, objectness: float, yolox: bool
+) -> None:
+    caplog.set_level('INFO')
     detector = load(tmp_path, decoded(objectness))
+    assert f'read as {"YOLOX with boxes in pixels" if yolox else "boxes in rows"}' in caplog.text
     (found,) = detector(PICTURE)
     assert found.box == pytest.approx(IN_PICTURE, abs=1e-3)
     assert detector.head.yolox is yolox
@@ -151,9 +155,25 @@ def test_other_tasks_are_refused_by_name(
         load(tmp_path, output, task=task, **NAMES)
 
 
+@pytest.mark.parametrize('more', [1, 51])
+def test_rows_that_are_too_many_are_counted(tmp_path: Path, more: int) -> None:
+    """A pose or rotated boxes, exported without the metadata that say so."""
+    with pytest.raises(ModelError, match=f'{more} rows more than a box and its classes'):
+        load(tmp_path, columns(*CENTERED, 0.1, 0.2, 0.8, *[1.0] * more, rows=300))
+
+
 def test_a_task_that_is_not_known_is_said_where_the_shape_is_not_either(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="and the task 'depth' in its metadata"):
         load(tmp_path, np.zeros((1, 1, 64, 64), np.float32), task='depth')
+
+
+def test_rows_that_an_end_to_end_head_leaves_empty_are_no_fault(tmp_path: Path) -> None:
+    output = filled((1, 30, 6), *BOX, 0.8, 2, row=0)
+    output[0, 1:] = -1
+    detector = load(tmp_path, output)
+    detector.threshold = 0.0
+    assert len(detector(PICTURE)) == 1
+    assert not detector.counts
 
 
 # Names

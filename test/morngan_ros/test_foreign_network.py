@@ -42,6 +42,17 @@ def test_a_unet_of_any_depth_gets_the_stride_that_it_needs(
     np.testing.assert_array_equal(generator(small)[..., 2], small)
 
 
+@pytest.mark.parametrize('patch', [7, 14, 16, 64])
+def test_a_transformer_gets_whole_patches(tmp_path: Path, patch: int) -> None:
+    nodes = [
+        helper.make_node('SpaceToDepth', ['input'], ['patches'], blocksize=patch),
+        helper.make_node('DepthToSpace', ['patches'], ['output'], blocksize=patch),
+    ]
+    generator = Generator.load(save_float_generator(tmp_path / 'vit.onnx', nodes, {}), 'cpu')
+    thermal = gradient(50, 70)
+    np.testing.assert_array_equal(generator(thermal)[..., 0], thermal)
+
+
 @pytest.mark.parametrize('provider', ['auto', 'openvino', 'cpu'])
 def test_a_size_that_is_known_is_loaded_with_its_stride(tmp_path: Path, provider: str) -> None:
     """640 is no multiple of 256: `auto` must not pass the first provider over for that."""
@@ -58,15 +69,15 @@ def test_a_stride_beyond_all_is_told_in_our_words(
     tmp_path: Path, provider: str, size: tuple[int, int] | None
 ) -> None:
     path = save_unet(tmp_path / 'unet.onnx', 10)
-    with pytest.raises(ModelError, match='multiples of 4, 32, 64 or 256: export it for one fixed'):
+    with pytest.raises(ModelError, match='256 or 224: export it for one fixed'):
         Generator.load(path, provider, size=size)(gradient(288, 360))
 
 
 def test_each_size_is_tried_once() -> None:
-    assert [size for _, size in padded_sizes((512, 640))] == [(512, 640), (512, 768)]
-    assert [size for _, size in padded_sizes((256, 256))] == [(256, 256)]
-    assert [m for m, _ in padded_sizes((50, 70))] == [4, 32, 64, 256]
-    assert list(padded_sizes((50, 70), (50, None), 64)) == [(64, (50, 128)), (256, (50, 256))]
+    assert [size for _, size in padded_sizes((512, 640))] == [(512, 640), (512, 768), (672, 672)]
+    assert [size for _, size in padded_sizes((1792, 1792))] == [(1792, 1792)]
+    assert [m for m, _ in padded_sizes((50, 70))] == [4, 32, 64, 256, 224]
+    assert next(padded_sizes((50, 70), (50, None), 64)) == (64, (50, 128))
 
 
 def test_a_failure_is_not_printed_frame_after_frame(
@@ -219,6 +230,31 @@ def test_values_of_another_range_are_refused_at_warm_up(tmp_path: Path) -> None:
     with pytest.raises(OutputError, match='model_output_range'):
         Generator.load(path, 'cpu').warm_up(16, 16)
     Generator.load(path, 'cpu', output_range=(1000.0, 2000.0)).warm_up(16, 16)
+
+
+@pytest.mark.parametrize(
+    ('real', 'given', 'warns'),
+    [
+        ((-1.0, 1.0), (-1.0, 1.0), False),
+        ((0.0, 1.0), (0.0, 1.0), False),
+        ((0.0, 1.0), (-1.0, 1.0), True),
+        ((0.0, 255.0), (-1.0, 1.0), True),
+        ((-1.0, 1.0), (0.0, 1.0), True),
+        ((-1.1, 1.1), (-1.0, 1.0), False),
+    ],
+)
+def test_a_range_that_does_not_fit_is_told_once(
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+    real: tuple[float, float],
+    given: tuple[float, float],
+    warns: bool,
+) -> None:
+    path = save_foreign_generator(tmp_path / 'a.onnx', output_range=real)
+    generator = Generator.load(path, 'cpu', output_range=given)
+    for _ in range(3):
+        generator.warm_up(16, 16)
+    assert caplog.text.count('but model_output_range is') == int(warns)
 
 
 def test_a_black_frame_may_become_a_black_picture(tmp_path: Path) -> None:

@@ -38,6 +38,8 @@ def file(**metadata: str) -> ModelFile:
         {'labels': '{"person": "0", "bicycle": "1", "car": "2"}'},
         {'id2label': '{"0": "person", "1": "bicycle", "2": "car"}'},
         {'categories': '[{"id": 1, "name": "person"}, {"name": "bicycle"}, {"name": "car"}]'},
+        {'names': '0: person\n1: bicycle\n2: car'},
+        {'names': '{"names": {"0": "person", "1": "bicycle", "2": "car"}}'},
         {'names': '', 'labels': '["person", "bicycle", "car"]'},
         {'classes': '3', 'labels': '["person", "bicycle", "car"]'},
     ],
