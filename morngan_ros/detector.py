@@ -279,7 +279,7 @@ def _check_input(engine: Engine) -> None:
         found = ', '.join(str(s) for s in engine.inputs)
         raise ModelError(
             f'{engine.path}: no detector; expected one float input [1, 3, H, W], found {found}; '
-            'export one with `yolo export format=onnx`'
+            'export one of YOLO or YOLOX as ONNX'
         )
 
 

@@ -51,9 +51,8 @@ LOADING, CONNECTING, STALLED = 120.0, 20.0, 15.0
 
 OUTPUTS = ('image_color', 'camera_info_color', 'image_overlay', 'detections')
 NO_DETECTOR = (
-    'Detections are off. For a detector: pip install ultralytics; '
-    'yolo export model=yolov8n.pt format=onnx imgsz=640; '
-    'then make demo DETECTOR=yolov8n.onnx (the weights are AGPL-3.0)'
+    'Detections are off. Add DETECTOR=FILE.onnx to make demo: a file that YOLOX publishes '
+    '(Apache-2.0), or an export of Ultralytics (AGPL-3.0), see README.md'
 )
 
 
