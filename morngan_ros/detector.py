@@ -98,7 +98,8 @@ class Detector:
         _check_input(engine)
         self.size = _input_size(engine)
         self.counts: Counter[str] = Counter()
-        self.head = self._understand(names)
+        self.head = Head((), '')  # sees pictures as most do, until the outputs tell more
+        self._understand(names)
         self.names = self.head.names
         self.classes = classes
 
@@ -190,15 +191,16 @@ class Detector:
         """Run once, so that the first frame does not wait."""
         self._infer(np.zeros((*self.size, 3), np.uint8))
 
-    def _understand(self, names: Sequence[str]) -> Head:
+    def _understand(self, names: Sequence[str]) -> None:
         """Find out how to read the network, on a picture of noise, and whether it gives boxes."""
         noise = np.random.default_rng(0).integers(0, 256, (*self.size, 3), np.uint8)
-        self.head = Head((), '')
-        head = understand(self.engine, self._infer(noise), self.size, names)
-        self.head = head
-        check_candidates(self.engine, head, head.decode(self._infer(noise)))
-        LOGGER.info('%s: read as %s, %d classes', self.engine.path, head, len(head.names))
-        return head
+        outputs = self._infer(noise)
+        self.head = understand(self.engine, outputs, self.size, names)
+        if self.head.yolox:
+            outputs = self._infer(noise)
+        check_candidates(self.engine, self.head, self.head.decode(outputs))
+        classes = len(self.head.names)
+        LOGGER.info('%s: read as %s, %d classes', self.engine.path, self.head, classes)
 
     def _detect(self, rgb: np.ndarray) -> Candidates:
         """Run the network on one picture; boxes in its pixels, above the threshold, wanted."""

@@ -280,7 +280,9 @@ def check_candidates(engine: Engine, head: Head, found: Candidates) -> None:
     """
     faults = found.faults(len(head.names))
     if faults['not finite'].any():
-        raise ModelError(f'{engine.path}: gives NaN or infinity for boxes or scores; export again')
+        raise ModelError(
+            f'{engine.path}: gives NaN or infinity for boxes or scores; export it again'
+        )
     scores = found.scores[found.classes >= 0]  # -1 fills the rows that an end-to-end head leaves
     low, high = (scores.min(), scores.max()) if len(scores) else (0.0, 0.0)
     if low < -_SCORE_TOLERANCE or high > 1 + _SCORE_TOLERANCE:

@@ -113,15 +113,20 @@ class Generator:
                     size=padded,
                     cuda_graph=cuda_graph,
                 )
-                generator = cls(
-                    engine, input_range=input_range, output_range=output_range, multiple=multiple
-                )
-                if size is not None and generator._foreign is not None:
-                    generator._foreign.try_size(generator._fitted(*size))
-                return generator
             except (ModelError, ProviderError) as error:
-                # Its traceback would hold an engine while the next one is loaded.
+                failures.append(error)
+                continue
+            generator = cls(
+                engine, input_range=input_range, output_range=output_range, multiple=multiple
+            )
+            try:
+                generator._try_size(size)
+            except ModelError as error:
+                # Its traceback would hold this engine while the next one is loaded.
                 failures.append(error.with_traceback(None))
+                del engine, generator
+                continue
+            return generator
         raise no_size_works(failures)
 
     @property
@@ -173,6 +178,15 @@ class Generator:
         """
         ramp = np.linspace(0, 255, width).astype(np.uint8)
         self(np.tile(ramp, (height, 1)))
+
+    def _try_size(self, size: tuple[int, int] | None) -> None:
+        """Run a third-party model at the padding that it was loaded for, and at no other.
+
+        Raises:
+            ModelError: the model fails there.
+        """
+        if size is not None and self._foreign is not None:
+            self._foreign.try_size(self._fitted(*size))
 
     def _fitted(self, height: int, width: int) -> tuple[int, int]:
         """Tell the size that the model gets for a frame of this size."""

@@ -7,6 +7,7 @@ import numpy as np
 from onnx import helper
 import pytest
 from tiny_models import expected_color
+from tiny_models import save_detector
 from tiny_models import save_float_generator
 from tiny_models import save_foreign_generator
 from tiny_models import save_generator
@@ -71,6 +72,16 @@ def test_a_stride_beyond_all_is_told_in_our_words(
     path = save_unet(tmp_path / 'unet.onnx', 10)
     with pytest.raises(ModelError, match='256 or 224: export it for one fixed'):
         Generator.load(path, provider, size=size)(gradient(288, 360))
+
+
+def test_what_is_no_generator_is_loaded_once(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level('INFO')
+    path = save_detector(tmp_path / 'yolo.onnx', np.zeros((1, 6, 9)), names={0: 'a', 1: 'b'})
+    with pytest.raises(ModelError, match='no generator'):
+        Generator.load(path, 'cpu', size=(288, 360))
+    assert caplog.text.count('runs on cpu') == 1
 
 
 def test_each_size_is_tried_once() -> None:
