@@ -1,38 +1,31 @@
-"""Road users in a colour picture, found by an Ultralytics YOLO export."""
+"""Road users in a colour picture, found by an ONNX export of YOLO or YOLOX."""
 
-import ast
+from collections import Counter
 from collections.abc import Iterator
-from collections.abc import Mapping
 from collections.abc import Sequence
 from dataclasses import dataclass
+import logging
 from pathlib import Path
 
 import cv2
 import numpy as np
 
+from morngan_ros.detector_head import Candidates
+from morngan_ros.detector_head import check_candidates
+from morngan_ros.detector_head import Head
+from morngan_ros.detector_head import understand
 from morngan_ros.engine import load_engine
 from morngan_ros.engines.engine_interface import Engine
 from morngan_ros.errors import FrameError
 from morngan_ros.errors import ModelError
 from morngan_ros.model_file import ModelFile
 from morngan_ros.model_file import read_model_file
+from morngan_ros.model_metadata import input_size
 
-_COCO = (
-    'person,bicycle,car,motorcycle,airplane,bus,train,truck,boat,traffic light,fire hydrant,'
-    'stop sign,parking meter,bench,bird,cat,dog,horse,sheep,cow,elephant,bear,zebra,giraffe,'
-    'backpack,umbrella,handbag,tie,suitcase,frisbee,skis,snowboard,sports ball,kite,baseball bat,'
-    'baseball glove,skateboard,surfboard,tennis racket,bottle,wine glass,cup,fork,knife,spoon,'
-    'bowl,banana,apple,sandwich,orange,broccoli,carrot,hot dog,pizza,donut,cake,chair,couch,'
-    'potted plant,bed,dining table,toilet,tv,laptop,mouse,remote,keyboard,cell phone,microwave,'
-    'oven,toaster,sink,refrigerator,book,clock,vase,scissors,teddy bear,hair drier,toothbrush'
-)
-COCO_NAMES = tuple(_COCO.split(','))
+LOGGER = logging.getLogger(__name__)
 
-_BORDER_GREY = 114
 _DEFAULT_SIZE = 640
 _MOST_DETECTIONS = 300
-# An end-to-end head gives a few hundred final boxes, a raw one thousands of candidates.
-_MOST_FINAL_BOXES = 1000
 _TILES = 2
 _TILE_OVERLAP = 0.3
 _CUT_MARGIN = 2.0
@@ -55,27 +48,21 @@ class Detection:
     box: tuple[float, float, float, float]
 
 
-@dataclass(frozen=True, slots=True)
-class _Candidates:
-    boxes: np.ndarray  # float [N, 4], x1 y1 x2 y2
-    scores: np.ndarray  # float [N]
-    classes: np.ndarray  # int [N]
-
-    def keep(self, which: np.ndarray) -> '_Candidates':
-        return _Candidates(self.boxes[which], self.scores[which], self.classes[which])
-
-
 class Detector:
     """Detect objects in uint8 RGB pictures of any size. For one thread.
 
-    Three head layouts are told apart by their shape: rows of YOLOv5 [1, N, 5 + C], columns of
-    YOLOv8 and v11 [1, 4 + C, N], and end-to-end boxes [1, N, 6].
+    Heads are told apart by their shapes, see `detector_head`: rows of YOLOv5 and YOLOX
+    [1, N, 5 + C], columns of YOLOv8 and v11 [1, 4 + C, N], and end-to-end boxes [1, N, 6] and
+    [N, 7]. Of a network for segmentation the boxes are read and the masks are not.
 
     Attributes:
         threshold: lowest score of a detection, 0 to 1; may be changed at any time.
         names: class names in the model's order.
         provider: where the model really runs.
         size: height and width of the network's input.
+        head: how the network's outputs are read.
+        counts: boxes above the threshold that were left out so far, by cause: 'not finite',
+            'score beyond one', 'without extent', 'unknown class'.
     """
 
     def __init__(
@@ -86,8 +73,9 @@ class Detector:
         iou: float = 0.5,
         classes: Sequence[str] = (),
         tiles: bool = False,
+        names: Sequence[str] = (),
     ) -> None:
-        """Wrap an engine.
+        """Wrap an engine, and look once at what it gives.
 
         Args:
             engine: the loaded model.
@@ -96,9 +84,11 @@ class Detector:
             classes: names of the classes to report; empty for all.
             tiles: look at 2x2 overlapping tiles as well as at the whole picture: finds smaller
                 objects, costs five times as much.
+            names: of the model's classes, in its order; empty for those in the file, or COCO's.
 
         Raises:
-            ModelError: the model is no detector, or it does not know one of `classes`.
+            ModelError: the model is no detector, what it gives are no boxes and scores, or it does
+                not know one of `classes`.
         """
         self.engine = engine
         self.provider = engine.provider
@@ -107,8 +97,10 @@ class Detector:
         self.tiles = tiles
         _check_input(engine)
         self.size = _input_size(engine)
-        shape = self._infer(np.zeros((*self.size, 3), np.uint8)).shape
-        self.names, self._layout = _understand_head(engine, shape)
+        self.counts: Counter[str] = Counter()
+        self.head = Head((), '')  # sees pictures as most do, until the outputs tell more
+        self._understand(names)
+        self.names = self.head.names
         self.classes = classes
 
     @classmethod
@@ -121,6 +113,7 @@ class Detector:
         iou: float = 0.5,
         classes: Sequence[str] = (),
         tiles: bool = False,
+        names: Sequence[str] = (),
         threads: int = 0,
         allow_fallback: bool = False,
         cuda_graph: bool = False,
@@ -144,7 +137,7 @@ class Detector:
             size=_free_size(read_model_file(path)),
             cuda_graph=cuda_graph,
         )
-        return cls(engine, threshold=threshold, iou=iou, classes=classes, tiles=tiles)
+        return cls(engine, threshold=threshold, iou=iou, classes=classes, tiles=tiles, names=names)
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -181,7 +174,7 @@ class Detector:
         parts = [self._detect(rgb)]
         if self.tiles:
             parts += [self._detect_tile(rgb, tile) for tile in _tiles(*rgb.shape[:2])]
-        found = _Candidates(
+        found = Candidates(
             np.concatenate([part.boxes for part in parts]),
             np.concatenate([part.scores for part in parts]),
             np.concatenate([part.classes for part in parts]),
@@ -198,19 +191,39 @@ class Detector:
         """Run once, so that the first frame does not wait."""
         self._infer(np.zeros((*self.size, 3), np.uint8))
 
-    def _detect(self, rgb: np.ndarray) -> _Candidates:
+    def _understand(self, names: Sequence[str]) -> None:
+        """Find out how to read the network, on a picture of noise, and whether it gives boxes."""
+        noise = np.random.default_rng(0).integers(0, 256, (*self.size, 3), np.uint8)
+        outputs = self._infer(noise)
+        self.head = understand(self.engine, outputs, self.size, names)
+        if self.head.yolox:
+            outputs = self._infer(noise)
+        check_candidates(self.engine, self.head, self.head.decode(outputs))
+        classes = len(self.head.names)
+        LOGGER.info('%s: read as %s, %d classes', self.engine.path, self.head, classes)
+
+    def _detect(self, rgb: np.ndarray) -> Candidates:
         """Run the network on one picture; boxes in its pixels, above the threshold, wanted."""
         height, width = rgb.shape[:2]
-        canvas, scale, left, top = letterbox(rgb, self.size)
-        found = _decode(self._infer(canvas), self._layout)
-        known = (found.classes >= 0) & (found.classes < len(self.names))
-        found = found.keep(known & (found.scores >= self.threshold))
+        canvas, scale, left, top = self.head.fit(rgb, self.size)
+        found = self.head.decode(self._infer(canvas))
+        # Neither above nor below the threshold is NaN, which is to be counted.
+        found = self._sound(found.keep(~(found.scores < self.threshold)))
         found = found.keep(self._wanted[found.classes])
         boxes = (found.boxes - [left, top, left, top]) / scale
         boxes = boxes.clip(0, [width, height, width, height])
-        return _Candidates(boxes, found.scores, found.classes)
+        inside = (boxes[:, 2:] > boxes[:, :2]).all(axis=1)
+        return Candidates(boxes, found.scores.clip(0, 1), found.classes).keep(inside)
 
-    def _detect_tile(self, rgb: np.ndarray, tile: tuple[int, int, int, int]) -> _Candidates:
+    def _sound(self, found: Candidates) -> Candidates:
+        """Leave out and count what no detector should give."""
+        faults = found.faults(len(self.names))
+        for cause, which in faults.items():
+            if count := int(np.count_nonzero(which)):
+                self.counts[cause] += count
+        return found.keep(~np.logical_or.reduce(list(faults.values())))
+
+    def _detect_tile(self, rgb: np.ndarray, tile: tuple[int, int, int, int]) -> Candidates:
         """Detect in a tile and leave out what its inner borders cut: a neighbour sees it whole."""
         height, width = rgb.shape[:2]
         x1, y1, x2, y2 = tile
@@ -222,35 +235,16 @@ class Detector:
             y2 < height,
         ]
         whole = np.asarray(~(cut_before | cut_after).any(axis=1))
-        return _Candidates(boxes, found.scores, found.classes).keep(whole)
+        return Candidates(boxes, found.scores, found.classes).keep(whole)
 
-    def _infer(self, canvas: np.ndarray) -> np.ndarray:
-        """Run the network on a picture of its own size: float [N, ...] without the batch axis."""
-        image = cv2.dnn.blobFromImage(canvas, 1 / 255)
-        return self.engine(image.astype(self.engine.inputs[0].dtype, copy=False))[0]
+    def _infer(self, canvas: np.ndarray) -> list[np.ndarray]:
+        """Run the network on a picture of its own size; all that it gives."""
+        planes = self._planes(canvas)
+        return self.engine(planes.astype(self.engine.inputs[0].dtype, copy=False))
 
-
-def letterbox(rgb: np.ndarray, size: tuple[int, int]) -> tuple[np.ndarray, np.ndarray, int, int]:
-    """Scale a picture into the middle of a grey canvas, keeping its proportions.
-
-    Args:
-        rgb: uint8 [H, W, 3].
-        size: height and width of the canvas.
-
-    Returns:
-        The canvas, the scale as (x, y, x, y), and the left and top border in pixels. The scale
-        differs a little between the axes where a side was rounded to whole pixels.
-    """
-    height, width = rgb.shape[:2]
-    scale = min(size[0] / height, size[1] / width)
-    inner_height = max(1, round(height * scale))
-    inner_width = max(1, round(width * scale))
-    top, left = (size[0] - inner_height) // 2, (size[1] - inner_width) // 2
-    canvas = np.full((*size, 3), _BORDER_GREY, np.uint8)
-    canvas[top : top + inner_height, left : left + inner_width] = cv2.resize(
-        rgb, (inner_width, inner_height), interpolation=cv2.INTER_LINEAR
-    )
-    return canvas, np.array([inner_width / width, inner_height / height] * 2), left, top
+    def _planes(self, canvas: np.ndarray) -> np.ndarray:
+        """Make the network's input of a picture of its own size: float32 [1, 3, H, W]."""
+        return self.head.planes(canvas)
 
 
 def _tiles(height: int, width: int) -> Iterator[tuple[int, int, int, int]]:
@@ -266,22 +260,7 @@ def _tiles(height: int, width: int) -> Iterator[tuple[int, int, int, int]]:
             yield x1, y1, x2, y2
 
 
-def _decode(output: np.ndarray, layout: str) -> _Candidates:
-    """Read boxes in input pixels, scores and classes out of a head's float [1, ., .]."""
-    rows = output[0].astype(np.float32, copy=False)
-    if layout == 'final':
-        return _Candidates(rows[:, :4], rows[:, 4], rows[:, 5].astype(np.intp))
-    if layout == 'columns':
-        boxes, class_scores = rows[:4].T, rows[4:].T
-    else:
-        boxes, class_scores = rows[:, :4], rows[:, 5:] * rows[:, 4:5]
-    classes = class_scores.argmax(axis=1)
-    scores = class_scores[np.arange(len(classes)), classes]
-    center, half = boxes[:, :2], boxes[:, 2:] / 2
-    return _Candidates(np.hstack([center - half, center + half]), scores, classes)
-
-
-def _suppress(found: _Candidates, iou: float) -> np.ndarray:
+def _suppress(found: Candidates, iou: float) -> np.ndarray:
     """Choose the best of overlapping boxes within each class; indices, best first."""
     if not len(found.scores):
         return np.zeros(0, np.intp)
@@ -302,7 +281,7 @@ def _check_input(engine: Engine) -> None:
         found = ', '.join(str(s) for s in engine.inputs)
         raise ModelError(
             f'{engine.path}: no detector; expected one float input [1, 3, H, W], found {found}; '
-            'export one with `yolo export format=onnx`'
+            'export one of YOLO or YOLOX as ONNX'
         )
 
 
@@ -314,50 +293,4 @@ def _input_size(engine: Engine) -> tuple[int, int]:
 
 def _free_size(model: Engine | ModelFile) -> tuple[int, int]:
     """Tell height and width for axes of any size: those that the exporter wrote down, or 640."""
-    size = _literal(model, 'imgsz')
-    if isinstance(size, int):
-        return size, size
-    if isinstance(size, list | tuple) and len(size) == 2:
-        return int(size[0]), int(size[1])
-    return _DEFAULT_SIZE, _DEFAULT_SIZE
-
-
-def _understand_head(engine: Engine, shape: tuple[int, ...]) -> tuple[tuple[str, ...], str]:
-    """Tell class names and layout ('final', 'columns' or 'rows') from metadata and output shape."""
-    names = _names(engine)
-    if len(shape) == 3 and shape[0] == 1:
-        if shape[2] == 6 and shape[1] <= _MOST_FINAL_BOXES and names:
-            return names, 'final'
-        for layout, count in (('columns', shape[1] - 4), ('rows', shape[2] - 5)):
-            if names and count == len(names):
-                return names, layout
-            if not names and count == len(COCO_NAMES):
-                return COCO_NAMES, layout
-    known = f'{len(names)} class names' if names else 'no class names'
-    raise ModelError(
-        f'{engine.path}: no detector that is understood; output {list(shape)} with {known} in its '
-        'metadata; expected [1, N, 5 + classes], [1, 4 + classes, N] or [1, N, 6] with the names '
-        'that `yolo export format=onnx` writes'
-    )
-
-
-def _names(engine: Engine) -> tuple[str, ...]:
-    names = _literal(engine, 'names')
-    if isinstance(names, Mapping):
-        return tuple(str(names[key]) for key in sorted(names))
-    if isinstance(names, list | tuple):
-        return tuple(str(name) for name in names)
-    return ()
-
-
-def _literal(model: Engine | ModelFile, key: str) -> object:
-    """Read a Python literal from the metadata, as Ultralytics writes them; None if absent."""
-    text = model.metadata.get(key)
-    if text is None:
-        return None
-    try:
-        return ast.literal_eval(text)
-    except (ValueError, SyntaxError) as error:
-        raise ModelError(
-            f'{model.path}: cannot read its metadata {key!r}; export it again'
-        ) from error
+    return input_size(model) or (_DEFAULT_SIZE, _DEFAULT_SIZE)

@@ -99,7 +99,9 @@ def _work(state: State, health: Snapshot) -> DiagnosticStatus:
     if state.fallback:
         values['fallback'] = state.fallback
     values['output rate (Hz)'] = f'{health["rates"].get("output", 0.0):.1f}'
-    values |= {name: str(health['counts'].get(name, 0)) for name in _OUTPUT_COUNTERS}
+    counts = health['counts']
+    values |= {name: str(counts.get(name, 0)) for name in _OUTPUT_COUNTERS}
+    values |= _counted(('failed: ', 'detector: '), counts)
     for stage, quantiles in health['stages'].items():
         for quantile in ('p50', 'p95', 'p99'):
             values[f'{stage} {quantile} (ms)'] = f'{quantiles[quantile] * 1e3:.2f}'
@@ -119,6 +121,11 @@ def _judge_work(state: State, health: Snapshot) -> tuple[bytes, str]:
         return DiagnosticStatus.ERROR, f'at one frame for {state.busy:.1f} s'
     if state.trouble and _recently('failed', health):
         return DiagnosticStatus.ERROR, f'frames fail: {state.trouble}'
+    if _recently('bad', health) and not _recently('published', health):
+        causes = _recent_causes('bad: ', health)
+        return DiagnosticStatus.WARN, f'no frame is colorized, all are bad: {causes}'
+    if causes := _recent_causes('detector: ', health):
+        return DiagnosticStatus.WARN, f'boxes of the detector are left out: {causes}'
     if state.blind:
         return DiagnosticStatus.WARN, f'colorizing without detections: {state.blind}'
     if state.fallback:
@@ -134,11 +141,7 @@ def _input(state: State, health: Snapshot) -> DiagnosticStatus:
     values |= _by_topic(state.input_qos)
     counts = health['counts']
     values |= {name: str(counts.get(name, 0)) for name in _INPUT_COUNTERS}
-    values |= {
-        name: str(count)
-        for name, count in sorted(counts.items())
-        if name.startswith(('bad: ', 'exposure: '))
-    }
+    values |= _counted(('bad: ', 'exposure: '), counts)
     return _status('input', level, message, values)
 
 
@@ -155,13 +158,8 @@ def _judge_input(state: State, health: Snapshot) -> tuple[bytes, str]:
         return DiagnosticStatus.WARN, f'frames come, but not all{reason}'
     if state.wiring:
         return DiagnosticStatus.WARN, f'frames come{reason}'
-    causes = [
-        name.removeprefix('bad: ')
-        for name in sorted(health['counts'])
-        if name.startswith('bad: ') and _recently(name, health)
-    ]
-    if causes:
-        return DiagnosticStatus.WARN, f'bad frames: {", ".join(causes)}'
+    if causes := _recent_causes('bad: ', health):
+        return DiagnosticStatus.WARN, f'bad frames: {causes}'
     for names, words in _SPOILS:
         if any(_recently(name, health) for name in names):
             return DiagnosticStatus.WARN, words
@@ -185,6 +183,15 @@ def _by_topic(mismatches: Mapping[str, str]) -> dict[str, str]:
 
 def _in_words(mismatches: Mapping[str, str]) -> str:
     return '; '.join(f'{topic}: {problem}' for topic, problem in mismatches.items())
+
+
+def _counted(prefixes: tuple[str, ...], counts: Mapping[str, int]) -> dict[str, str]:
+    return {name: str(n) for name, n in sorted(counts.items()) if name.startswith(prefixes)}
+
+
+def _recent_causes(prefix: str, health: Snapshot) -> str:
+    names = [name for name in sorted(health['counts']) if name.startswith(prefix)]
+    return ', '.join(name.removeprefix(prefix) for name in names if _recently(name, health))
 
 
 def _recently(name: str, health: Snapshot) -> bool:

@@ -36,6 +36,27 @@ class ModelError(MornganError):
     """A model file is missing, broken, or does not keep the contract of a generator or detector."""
 
 
+#: Why what a model gives is of no use, as `OutputError.cause` and the counters name it.
+OUTPUT_CAUSES = (
+    'not finite',  # NaN or infinity
+    'blank',  # all black or all white, though the frame is not
+    'size',  # another size than that of the input
+)
+
+
+class OutputError(ModelError):
+    """A model runs, but what it gives is no picture: the model is at fault, not the frame.
+
+    Args:
+        message: What is wrong and what to do, for people.
+        cause: One of `OUTPUT_CAUSES`, by which diagnostics count failed frames.
+    """
+
+    def __init__(self, message: str, cause: str) -> None:
+        super().__init__(message)
+        self.cause = cause
+
+
 class DeviceError(ModelError):
     """A GPU or its provider failed while a model ran: it cannot be trusted with the next frame."""
 

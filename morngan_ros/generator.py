@@ -1,6 +1,7 @@
 """The exported generator: a thermal picture in, a daytime colour picture out."""
 
 import json
+import logging
 from pathlib import Path
 from typing import Any
 
@@ -12,19 +13,28 @@ from morngan_ros.engines.engine_interface import Engine
 from morngan_ros.engines.engine_interface import TensorSpec
 from morngan_ros.errors import FrameError
 from morngan_ros.errors import ModelError
+from morngan_ros.errors import OutputError
+from morngan_ros.errors import ProviderError
+from morngan_ros.foreign_network import ForeignNetwork
+from morngan_ros.foreign_network import MULTIPLES
+from morngan_ros.foreign_network import no_size_works
+from morngan_ros.foreign_network import padded_sizes
+from morngan_ros.model_file import read_model_file
 
-#: Sizes are padded to a multiple of this for foreign models; two stride-2 stages are usual.
-MULTIPLE = 4
+LOGGER = logging.getLogger(__name__)
 
 _CONTRACT = "uint8 'thermal' [1, 1, H, W] -> uint8 'color' [1, H, W, 3]"
 _FOREIGN = 'float [1, 3 or 1, H, W] -> float [1, 3, H, W]'
+# Grey levels that a frame spans of which an all black or all white picture is no picture.
+_SPAN = 16
 
 
 class Generator:
     """Turn a thermal picture, uint8 [H, W], into a colour picture, uint8 [H, W, 3] RGB.
 
-    Models that keep the contract do everything inside their graph. Those of other people (float
-    in, float out) are recognised by type and shape and wrapped: scaling, padding, rounding.
+    Models that keep the contract do everything inside their graph. Third-party models (float in,
+    float out) are recognised by type and shape and wrapped: scaling, padding, rounding. Frames are
+    resized for a model of fixed size, and its pictures are resized back.
 
     Attributes:
         engine: what runs the model.
@@ -33,6 +43,7 @@ class Generator:
         precision: 'int8' for a quantised file, else what the engine computes in.
         info: what the exporter wrote about the model; empty for foreign models.
         sha256: digest of the model file.
+        fixed_size: height and width that the model insists on; None where it takes any.
     """
 
     def __init__(
@@ -41,13 +52,15 @@ class Generator:
         *,
         input_range: tuple[float, float] = (-1.0, 1.0),
         output_range: tuple[float, float] = (-1.0, 1.0),
+        multiple: int = MULTIPLES[0],
     ) -> None:
         """Wrap an engine.
 
         Args:
             engine: the loaded model.
-            input_range: what a foreign model takes for grey values 0 and 255.
-            output_range: what a foreign model gives for colour values 0 and 255.
+            input_range: what a third-party model takes for grey values 0 and 255.
+            output_range: what a third-party model gives for colour values 0 and 255.
+            multiple: of `MULTIPLES`, the first to which frames are padded for such a model.
 
         Raises:
             ModelError: the model is no generator, or a range is empty.
@@ -58,14 +71,12 @@ class Generator:
         self.info = _parse_info(engine)
         self.precision = 'int8' if self.info.get('precision') == 'int8' else engine.precision
         self.name = str(self.info.get('recipe') or engine.path.stem)
-        self._keeps_contract = _keeps_contract(engine)
-        if not self._keeps_contract:
+        self._foreign: ForeignNetwork | None = None
+        if not _keeps_contract(engine):
             _check_foreign(engine)
-            for name, (low, high) in (('input', input_range), ('output', output_range)):
-                if not high > low:
-                    raise ModelError(f'{name}_range ({low}, {high}) must rise from low to high')
-            self._levels = np.linspace(*input_range, 256).astype(engine.inputs[0].dtype)
-            self._output_range = output_range
+            self._foreign = ForeignNetwork(engine, input_range, output_range, multiple)
+        self.fixed_size = engine.inputs[0].shape[2:]
+        self._resizes = False
 
     @classmethod
     def load(
@@ -83,25 +94,51 @@ class Generator:
     ) -> 'Generator':
         """Load a generator; arguments as of `load_engine` and of the class.
 
+        A third-party model that does not run at `size` is loaded for the next larger size to which
+        frames can be padded.
+
         Raises:
             ModelError: the file is missing, broken, or no generator.
             ProviderError: the provider or precision cannot be had on this machine.
         """
-        engine = load_engine(
-            path,
-            provider,
-            precision=precision,
-            threads=threads,
-            allow_fallback=allow_fallback,
-            size=size,
-            cuda_graph=cuda_graph,
-        )
-        return cls(engine, input_range=input_range, output_range=output_range)
+        failures: list[ModelError | ProviderError] = []
+        for multiple, padded in _sizes_to_try(path, size):
+            try:
+                engine = load_engine(
+                    path,
+                    provider,
+                    precision=precision,
+                    threads=threads,
+                    allow_fallback=allow_fallback,
+                    size=padded,
+                    cuda_graph=cuda_graph,
+                )
+            except (ModelError, ProviderError) as error:
+                failures.append(error)
+                continue
+            generator = cls(
+                engine, input_range=input_range, output_range=output_range, multiple=multiple
+            )
+            try:
+                generator._try_size(size)
+            except ModelError as error:
+                # Its traceback would hold this engine while the next one is loaded.
+                failures.append(error.with_traceback(None))
+                del engine, generator
+                continue
+            return generator
+        raise no_size_works(failures)
 
     @property
     def fallback_reason(self) -> str:
         """Why not the provider and precision run that were asked for; empty if they do."""
         return self.engine.fallback_reason
+
+    @property
+    def insists_on(self) -> str:
+        """Width and height of the only size that the model takes, '256x256'; '' for any size."""
+        height, width = self.fixed_size
+        return f'{width or "any"}x{height or "any"}' if height or width else ''
 
     def __call__(self, thermal: np.ndarray) -> np.ndarray:
         """Colorize one picture.
@@ -121,31 +158,87 @@ class Generator:
                 f'a generator takes uint8 [H, W] pictures, got {thermal.dtype} '
                 f'{list(thermal.shape)}; bring counts to 8 bits with Exposure first'
             )
-        color = self._run(thermal) if self._keeps_contract else self._run_foreign(thermal)
+        size = self._fitted(*thermal.shape)
+        if size == thermal.shape:
+            return self._colorize(thermal)
+        if not self._resizes:
+            self._resizes = True
+            LOGGER.warning(
+                '%s: takes %s only, so frames of %dx%d are resized to it and back, which blurs '
+                'them; export the model with free axes, or for the size of the camera',
+                *(self.engine.path, self.insists_on, *thermal.shape[::-1]),
+            )
+        return _resize(self._colorize(_resize(thermal, size)), thermal.shape)
+
+    def warm_up(self, height: int, width: int) -> None:
+        """Run once on a ramp, so that the first frame does not wait for a compiler.
+
+        Raises:
+            ModelError: the model fails on it, or gives something else than a picture.
+        """
+        ramp = np.linspace(0, 255, width).astype(np.uint8)
+        self(np.tile(ramp, (height, 1)))
+
+    def _try_size(self, size: tuple[int, int] | None) -> None:
+        """Run a third-party model at the padding that it was loaded for, and at no other.
+
+        Raises:
+            ModelError: the model fails there.
+        """
+        if size is not None and self._foreign is not None:
+            self._foreign.try_size(self._fitted(*size))
+
+    def _fitted(self, height: int, width: int) -> tuple[int, int]:
+        """Tell the size that the model gets for a frame of this size."""
+        return self.fixed_size[0] or height, self.fixed_size[1] or width
+
+    def _colorize(self, thermal: np.ndarray) -> np.ndarray:
+        """Run the model on a frame whose size it takes, and look at what it gives."""
+        if self._foreign is not None:
+            color = self._foreign(thermal)
+        else:
+            color = self.engine(thermal[None, None])[0][0]
         if color.shape != (*thermal.shape, 3):
-            raise ModelError(
-                f'{self.engine.path}: gave {list(color.shape)} for a picture of '
-                f'{list(thermal.shape)}; a generator keeps the size of its input'
+            raise OutputError(
+                f'{self.engine.path}: gives {list(color.shape)} for a picture of '
+                f'{list(thermal.shape)}; a generator keeps the size of its input',
+                'size',
+            )
+        if _is_blank(color) and np.ptp(thermal) >= _SPAN:
+            raise OutputError(
+                f'{self.engine.path}: gives a picture that is all black or all white; NaN inside '
+                'the model becomes that, or another range than model_output_range: set that, or '
+                'try precision fp32',
+                'blank',
             )
         return color
 
-    def warm_up(self, height: int, width: int) -> None:
-        """Run once on an empty picture, so that the first frame does not wait for a compiler."""
-        self(np.zeros((height, width), np.uint8))
 
-    def _run(self, thermal: np.ndarray) -> np.ndarray:
-        return self.engine(thermal[None, None])[0][0]
+def _sizes_to_try(
+    path: str | Path, size: tuple[int, int] | None
+) -> list[tuple[int, tuple[int, int] | None]]:
+    """List the sizes to load a model for, each with its multiple; models of ours take any size.
 
-    def _run_foreign(self, thermal: np.ndarray) -> np.ndarray:
-        height, width = thermal.shape
-        bottom, right = -height % MULTIPLE, -width % MULTIPLE
-        padded = cv2.copyMakeBorder(thermal, 0, bottom, 0, right, cv2.BORDER_REFLECT_101)
-        channels = self.engine.inputs[0].shape[1]
-        planes = np.broadcast_to(self._levels[padded], (1, channels or 3, *padded.shape))
-        output = self.engine(planes)[0][0, :, :height, :width].astype(np.float32)
-        low, high = self._output_range
-        levels = (output - low) * (255 / (high - low))
-        return np.clip(np.rint(levels), 0, 255).astype(np.uint8).transpose(1, 2, 0).copy()
+    Raises:
+        ModelError: the file is missing or broken.
+    """
+    if size is None or 'morngan' in read_model_file(path).metadata:
+        return [(MULTIPLES[0], size)]
+    return list(padded_sizes(size))
+
+
+def _resize(picture: np.ndarray, size: tuple[int, ...]) -> np.ndarray:
+    """Resize uint8 [H, W] or [H, W, 3] to height and width, without aliasing."""
+    height, width = size
+    shrinks = height <= picture.shape[0] and width <= picture.shape[1]
+    way = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
+    return cv2.resize(picture, (width, height), interpolation=way)
+
+
+def _is_blank(color: np.ndarray) -> bool:
+    """Tell whether every byte is 0, or every byte 255; most pictures tell by their first pixel."""
+    level = color[0, 0, 0]
+    return level in (0, 255) and bool((color == level).all())
 
 
 def _parse_info(engine: Engine) -> dict[str, Any]:

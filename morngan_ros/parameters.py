@@ -81,7 +81,12 @@ class Settings:
         limits='Two finite numbers, the lower one first.',
     )
     detector: str = _parameter(
-        '', 'ONNX file of a YOLO detector; empty: no detections.', Takes.RELOAD
+        '', 'ONNX file of a YOLO or YOLOX detector; empty: no detections.', Takes.RELOAD
+    )
+    detector_class_names: tuple[str, ...] = _parameter(
+        ('',),
+        "Names of the detector's classes, in its order; ['']: those in the file, or COCO's 80.",
+        Takes.RELOAD,
     )
     provider: str = _parameter('auto', 'What runs the models.', Takes.RELOAD, among=PROVIDERS)
     precision: str = _parameter(
@@ -313,6 +318,7 @@ class Settings:
             pipeline.detector = Detector.load(
                 self.detector,
                 self.provider,
+                names=[name for name in self.detector_class_names if name],
                 threads=self.threads,
                 allow_fallback=self.allow_fallback,
                 cuda_graph=self.cuda_graph,

@@ -1,5 +1,6 @@
 """One thermal frame in, one result out: the same for node, bags, benchmarks and tests."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -66,8 +67,11 @@ class Pipeline:
         iou: float = 0.5,
         classes: Sequence[str] = (),
         tiles: bool = False,
+        class_names: Sequence[str] = (),
     ) -> 'Pipeline':
         """Load the models; arguments as of `Generator.load` and `Detector.load`.
+
+        `class_names` are the names of the detector's classes.
 
         Raises:
             ModelError: a file is missing, broken, or not of its kind.
@@ -95,6 +99,7 @@ class Pipeline:
                 iou=iou,
                 classes=classes,
                 tiles=tiles,
+                names=class_names,
                 threads=threads,
                 allow_fallback=allow_fallback,
                 cuda_graph=cuda_graph,
@@ -123,6 +128,13 @@ class Pipeline:
             detections = self.detector(color)
             seconds['detector'] = perf_counter() - times[2]
         return Result(thermal, color, detections, seconds)
+
+    def counts(self) -> Counter[str]:
+        """Count what was odd so far: `exposure: ` and `detector: ` followed by the cause."""
+        odd = {f'exposure: {cause}': n for cause, n in self.exposure.counts.items()}
+        if self.detector is not None:
+            odd |= {f'detector: {cause}': n for cause, n in self.detector.counts.items()}
+        return Counter(odd)
 
     @property
     def fallback_reason(self) -> str:

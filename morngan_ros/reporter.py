@@ -47,13 +47,15 @@ class Reporter:
 def facts(pipeline: Pipeline) -> dict[str, str]:
     """Name what runs."""
     generator = pipeline.generator
-    return {
+    named = {
         'model': generator.name,
         'model sha256': generator.sha256,
         'provider': generator.provider,
         'precision': generator.precision,
         'detector': pipeline.detector.provider if pipeline.detector else 'off',
+        'frames are resized to': generator.insists_on,
     }
+    return {name: fact for name, fact in named.items() if fact}
 
 
 def summary(pipeline: Pipeline) -> str:

@@ -2,8 +2,8 @@
 
 from abc import ABC
 from abc import abstractmethod
-from collections.abc import Callable
 from collections.abc import Iterator
+from collections.abc import Sequence
 from pathlib import Path
 import re
 import time
@@ -13,14 +13,15 @@ import cv2
 import numpy as np
 
 from morngan_ros.bags import BagReader
+from morngan_ros.bags import bags_in
 from morngan_ros.bags import is_bag
+from morngan_ros.bags import OnBadFrame
 from morngan_ros.errors import FrameError
 from morngan_ros.errors import SourceError
 from morngan_ros.image_codec import decode_compressed
+from morngan_ros.suffixes import IMAGE_SUFFIXES
+from morngan_ros.suffixes import VIDEO_SUFFIXES
 from morngan_ros.thermal_scene import ThermalScene
-
-IMAGE_SUFFIXES = ('.png', '.jpg', '.jpeg', '.tif', '.tiff', '.bmp', '.pgm')
-VIDEO_SUFFIXES = ('.mp4', '.avi', '.mov', '.mkv', '.m4v', '.mpg', '.mpeg', '.webm')
 
 SIMULATED = 'sim'
 DEFAULT_RATE = 10.0
@@ -38,10 +39,6 @@ class Frame(NamedTuple):
     recorded_ns: int  # of a bag: when the recorder received it; else the stamp
 
 
-# Called with the name of a frame that cannot be read and the reason; the frame is then skipped.
-OnBadFrame = Callable[[str, FrameError], None]
-
-
 class Source(ABC):
     """Something to iterate over for frames, more than once and with the same result.
 
@@ -49,11 +46,13 @@ class Source(ABC):
         label: What it is, for people: 'folder night_drive'.
         length: How many frames it has; of a video only what its header claims.
         rate: Frames a second.
+        notes: What was guessed or found odd when it was opened, for people.
     """
 
     label: str
     length: int
     rate: float
+    notes: Sequence[str] = ()
 
     @abstractmethod
     def __iter__(self) -> Iterator[Frame]:
@@ -79,10 +78,10 @@ def open_source(
             a video's own rate, else 10. Bags have stamps.
         start_ns: Stamp of the first frame; None is now. Bags have stamps.
         frame_id: Goes into the headers, except of bags, which have their own.
-        topic: Image topic of a bag; None chooses.
+        topic: Image topic of a bag; None chooses, and a note says among which.
         frames: End after so many; None is all, and of the simulation 10 seconds.
-        on_bad: Called for frames that cannot be read, which are then skipped; without it the first
-            one ends the iteration with a FrameError.
+        on_bad: Called for frames, and stretches of a bag, that cannot be read, which are then
+            skipped; without it the first one ends the iteration with a FrameError or SourceError.
 
     Raises:
         SourceError: It does not exist, cannot be read or holds no frames.
@@ -94,14 +93,16 @@ def open_source(
     start_ns = time.time_ns() if start_ns is None else start_ns
     stamps = _Stamps(start_ns, frame_id, rate)
 
+    path = Path(where)
     simulation = re.fullmatch(rf'{SIMULATED}(?::(\d+)x(\d+))?', str(where))
+    if topic is not None and (simulation or (path.exists() and not is_bag(path))):
+        raise SourceError(f'{where} is no bag, so it has no topic {topic}')
     if simulation:
         width, height = (
             int(side or default)
             for side, default in zip(simulation.groups(), (640, 512), strict=True)
         )
         return _Simulation(width, height, stamps, frames)
-    path = Path(where)
     if not path.exists():
         raise SourceError(f'{path} does not exist; name a folder of pictures, a video or a bag')
     if is_bag(path):
@@ -153,17 +154,21 @@ class _Folder(Source):
     def __init__(
         self, path: Path, stamps: _Stamps, frames: int | None, on_bad: OnBadFrame | None
     ) -> None:
-        pictures = sorted(
-            (p for p in path.iterdir() if p.suffix.lower() in IMAGE_SUFFIXES), key=_natural
-        )
+        # Hidden files are none: macOS leaves '._a.png' beside 'a.png' on foreign disks.
+        shown = (p for p in path.iterdir() if not p.name.startswith('.'))
+        pictures = sorted((p for p in shown if p.suffix.lower() in IMAGE_SUFFIXES), key=_natural)
+        bags = ', '.join(bag.name for bag in bags_in(path)[:5])
         if not pictures:
+            hint = f'; name one of the bags in it: {bags}' if bags else ''
             raise SourceError(
                 f'folder {path} holds no pictures ({", ".join(IMAGE_SUFFIXES)}) '
-                'and is no bag (metadata.yaml)'
+                f'and is no bag (.mcap, .db3){hint}'
             )
         self._paths = pictures[:frames]
         self._stamps = stamps
         self._on_bad = on_bad
+        if bags:
+            self.notes = [f'folder {path} holds bags too; to read one, name it: {bags}']
         self.label = f'folder {path.resolve().name}'
         self.length = len(self._paths)
         self.rate = stamps.rate or DEFAULT_RATE
@@ -229,8 +234,9 @@ class _Bag(Source):
         self._path = path
         self._frames = frames
         self._on_bad = on_bad
-        with BagReader(path) as bag:
-            self._topic = bag.image_topic(topic)
+        with BagReader(path, _damage_is_told_later) as bag:
+            self._topic, choice = bag.choose_images(topic)
+            self.notes = [*bag.notes, *filter(None, [choice])]
             count = bag.count(self._topic)
             seconds = bag.duration_ns / 1e9
         if count == 0:
@@ -240,12 +246,16 @@ class _Bag(Source):
         self.rate = (count - 1) / seconds if count > 1 and seconds > 0 else DEFAULT_RATE
 
     def __iter__(self) -> Iterator[Frame]:
-        with BagReader(self._path) as bag:
+        with BagReader(self._path, self._on_bad) as bag:
             for index, frame in enumerate(bag.frames(self._topic, self._on_bad)):
                 if index == self._frames:
                     break
                 head = frame.stamp_ns, frame.frame_id
                 yield Frame(*head, frame.counts, f'{index:06d}', frame.recorded_ns)
+
+
+def _damage_is_told_later(name: str, error: FrameError) -> None:
+    """Pass over damage while a bag is opened: each reading of it tells of it."""
 
 
 class _Simulation(Source):

@@ -42,6 +42,11 @@ class Camera:
         scale = self.focal / z
         return np.stack([self.width / 2 + x * scale, self.horizon + (self.eye - y) * scale], axis=1)
 
+    def rays(self, pixels: np.ndarray) -> np.ndarray:
+        """Give the directions [N, 3], 1 m ahead, in which pixels [N, 2] are seen."""
+        right, down = (pixels - [self.width / 2, self.horizon]).T / self.focal
+        return np.stack([right, -down, np.ones(len(pixels))], axis=1)
+
     def project_polygon(self, points: np.ndarray) -> np.ndarray:
         """Project a polygon after cutting off what is too near or behind: [M, 2], maybe empty."""
         kept: list[np.ndarray] = []

@@ -55,6 +55,23 @@ class Walker:
     girth: float
 
 
+@dataclass(frozen=True, slots=True)
+class Pose:
+    """Where something that moves is, and how.
+
+    Attributes:
+        x: to the right, metres; of a car's middle line.
+        z: ahead, metres; of a car's nearest end.
+        heading: direction of walking in radians; 0 is away from us, pi / 2 to the right.
+        phase: of the stride in radians; 2 pi is two steps.
+    """
+
+    x: float
+    z: float
+    heading: float = 0.0
+    phase: float = 0.0
+
+
 def random_walker(rng: np.random.Generator) -> Walker:
     """Dress somebody."""
     return Walker(
@@ -235,33 +252,35 @@ def walker_extent(walker: Walker, camera: Camera, x: float, z: float) -> np.ndar
     return camera.project(corners)
 
 
-def draw_walker(
-    sprite: Sprite, walker: Walker, x: float, z: float, heading: float, phase: float
-) -> None:
-    """Draw somebody who walks.
+def draw_walker(sprite: Sprite, walker: Walker, pose: Pose) -> None:
+    """Draw somebody who walks."""
+    ends, radii, temperatures = walker_capsules(walker, pose)
+    order = far_to_near(ends)
+    _draw_capsules(sprite, ends[order], radii[order], temperatures[order])
 
-    Args:
-        sprite: where to.
-        walker: who.
-        x: to the right, metres.
-        z: ahead, metres.
-        heading: direction of walking in radians; 0 is away from us, pi / 2 to the right.
-        phase: of the stride in radians; 2 pi is two steps.
+
+def walker_capsules(walker: Walker, pose: Pose) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Pose a body in the world, always limb by limb in the same order.
+
+    Returns:
+        Ends [K, 2, 3] and radii at both [K, 2] in metres, and temperatures [K].
     """
-    limbs = _limbs(walker, phase)
+    limbs = _limbs(walker, pose.phase)
     # Rows: forward, right, up of the body, seen in the world.
     axes = np.array(
         [
-            [np.sin(heading), 0.0, np.cos(heading)],
-            [np.cos(heading), 0.0, -np.sin(heading)],
+            [np.sin(pose.heading), 0.0, np.cos(pose.heading)],
+            [np.cos(pose.heading), 0.0, -np.sin(pose.heading)],
             [0.0, 1.0, 0.0],
         ]
     )
-    ends = np.array([limb[:2] for limb in limbs]) @ axes + np.array([x, 0.0, z])
-    radii = np.array([limb[2:4] for limb in limbs])
-    temperatures = np.array([limb[4] for limb in limbs])
-    order = np.argsort(-ends[..., 2].sum(axis=1), kind='stable')
-    _draw_capsules(sprite, ends[order], radii[order], temperatures[order])
+    ends = np.array([limb[:2] for limb in limbs]) @ axes + np.array([pose.x, 0.0, pose.z])
+    return ends, np.array([limb[2:4] for limb in limbs]), np.array([limb[4] for limb in limbs])
+
+
+def far_to_near(ends: np.ndarray) -> np.ndarray:
+    """Order limbs [K, 2, 3] for drawing."""
+    return np.argsort(-ends[..., 2].sum(axis=1), kind='stable')
 
 
 _Point = tuple[float, float, float]  # forward, right, up
@@ -332,19 +351,25 @@ def _draw_capsules(
         radii: [K, 2] metres at both ends.
         temperatures: [K].
     """
-    camera = sprite.camera
-    points = camera.project(ends.reshape(-1, 3)).reshape(-1, 2, 2)
-    sizes = radii * camera.focal / ends[..., 2]
+    points, sizes = project_capsules(sprite.camera, ends, radii)
     shells = _SHELLS if sizes.max() > 2.5 else _SHELLS[1:2]
     shares = np.array([share for share, _ in shells])
     cooler = np.array([difference for _, difference in shells])
-    outlines = _capsules(
+    outlines = capsule_outlines(
         np.repeat(points, len(shells), axis=0), (sizes[:, None] * shares[:, None]).reshape(-1, 2)
     )
     sprite.shapes(outlines, (temperatures[:, None] - cooler).ravel())
 
 
-def _capsules(ends: np.ndarray, radii: np.ndarray) -> np.ndarray:
+def project_capsules(
+    camera: Camera, ends: np.ndarray, radii: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Project ends [K, 2, 3] and radii [K, 2] from metres to pixels: [K, 2, 2] and [K, 2]."""
+    points = camera.project(ends.reshape(-1, 3)).reshape(-1, 2, 2)
+    return points, radii * camera.focal / ends[..., 2]
+
+
+def capsule_outlines(ends: np.ndarray, radii: np.ndarray) -> np.ndarray:
     """Outline two circles and what lies between them: [K, 2, 2] and [K, 2] to [K, 16, 2]."""
     along = ends[:, 1] - ends[:, 0]
     direction = np.arctan2(along[:, 1], along[:, 0])

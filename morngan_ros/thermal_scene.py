@@ -7,11 +7,10 @@ can be tried without a camera and without anybody's data. As a command it writes
 """
 
 import argparse
-from collections.abc import Callable
-from collections.abc import Iterable
 from collections.abc import Iterator
 from collections.abc import Sequence
 from dataclasses import dataclass
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -20,20 +19,18 @@ import numpy as np
 
 from morngan_ros import street_background as background
 from morngan_ros import street_movers as movers
-from morngan_ros.detector import COCO_NAMES
+from morngan_ros.detector_head import COCO_NAMES
 from morngan_ros.exposure import Exposure
 from morngan_ros.street_canvas import Camera
 from morngan_ros.street_canvas import Canvas
-from morngan_ros.street_canvas import CAR
-from morngan_ros.street_canvas import PERSON
-from morngan_ros.street_canvas import Sprite
-
-# Everything is drawn so many times finer than a pixel, along each side.
-_FINE = 2
-_CLASSES = {'car': CAR, 'person': PERSON}
-_UNLABELLED = 255
-#: Objects with fewer visible pixels than this have neither box nor class: nobody could find them.
-SMALLEST_OBJECT = 24
+from morngan_ros.street_motion import Motion
+from morngan_ros.street_motion import motion_between
+from morngan_ros.street_picture import Box
+from morngan_ros.street_picture import FINE
+from morngan_ros.street_picture import Picture
+from morngan_ros.street_picture import Thing
+from morngan_ros.street_trace import trace_car
+from morngan_ros.street_trace import trace_walker
 
 # Counts of the camera: at 0 degrees, and for one degree more.
 _COUNTS_AT_ZERO = 7600.0
@@ -51,8 +48,8 @@ _CYCLE = 26.0
 _START = 10.5
 _CAR_SPEED = 9.0
 _SIGHT = 120.0
-
-Box = tuple[str, float, float, float, float]
+# Of the walkers, the first so many cross the street; the others stroll.
+_CROSSING = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,92 +60,13 @@ class Scene:
         counts: uint16 [H, W], 0 to 16383.
         boxes: label, x1, y1, x2, y2 in pixels around what can be seen of each car and person.
         mask: uint8 [H, W], Cityscapes trainIds, 255 where there is nothing to say.
+        temperature: float32 [H, W], degrees Celsius, without the faults of the camera.
     """
 
     counts: np.ndarray
     boxes: list[Box]
     mask: np.ndarray
-
-
-@dataclass(frozen=True, slots=True)
-class _Thing:
-    """An object to lay onto the picture: how far away, what it may fill, how to draw it."""
-
-    label: str
-    z: float
-    extent: np.ndarray
-    draw: Callable[[Sprite], None]
-    draw_glow: Callable[[Sprite], None] | None = None
-
-
-@dataclass(slots=True)
-class _Picture:
-    """Maps at the size of the picture.
-
-    Attributes:
-        temperature: float32 [H, W], degrees Celsius.
-        depth: float32 [H, W], metres; the ground is infinitely far, as it hides nothing.
-        label: uint8 [H, W], Cityscapes trainIds.
-        instance: uint8 [H, W], number of the object, 0 for none.
-        names: class name of each numbered object.
-    """
-
     temperature: np.ndarray
-    depth: np.ndarray
-    label: np.ndarray
-    instance: np.ndarray
-    names: dict[int, str]
-
-    def copy(self) -> '_Picture':
-        return _Picture(
-            self.temperature.copy(),
-            self.depth.copy(),
-            self.label.copy(),
-            self.instance.copy(),
-            dict(self.names),
-        )
-
-    def add(self, camera: Camera, things: Iterable[_Thing]) -> None:
-        """Lay objects onto the picture, behind what is nearer than they are."""
-        for thing in sorted(things, key=lambda thing: -thing.z):
-            if len(thing.extent):
-                self._add(camera, thing)
-
-    def _add(self, camera: Camera, thing: _Thing) -> None:
-        sprite = Sprite(camera, thing.extent, _FINE)
-        if sprite.cover.size == 0:
-            return
-        number = len(self.names) + 1
-        self.names[number] = thing.label
-        where, size = sprite.where, (sprite.width, sprite.height)
-        hidden = self.depth[where] < thing.z
-        if thing.draw_glow is not None:
-            glow = Sprite(camera, thing.extent, 1)
-            thing.draw_glow(glow)
-            spread = max(3, round(0.3 * camera.focal / max(thing.z, 2.0)))
-            ground = np.isinf(self.depth[where])
-            self.temperature[where] += ground * cv2.blur(glow.temperature, (spread, spread))
-        thing.draw(sprite)
-        cover = cv2.resize(sprite.cover.astype(np.float32), size, interpolation=cv2.INTER_AREA)
-        colored = cv2.resize(sprite.temperature, size, interpolation=cv2.INTER_AREA)
-        cover[hidden] = 0
-        colored[hidden] = 0
-        self.temperature[where] = self.temperature[where] * (1 - cover) + colored
-        solid = cover >= 0.5
-        self.label[where][solid] = _CLASSES[thing.label]
-        self.instance[where][solid] = number
-        self.depth[where][solid] = thing.z
-
-    def boxes(self) -> Iterator[Box]:
-        """Enclose what is seen of each object; call once, as it blanks the class of crumbs."""
-        sizes = np.bincount(self.instance.ravel(), minlength=len(self.names) + 1)
-        for number, name in self.names.items():
-            mine = self.instance == number
-            if sizes[number] < SMALLEST_OBJECT:
-                self.label[mine] = _UNLABELLED
-                continue
-            x, y, width, height = cv2.boundingRect(mine.view(np.uint8))
-            yield name, float(x), float(y), float(x + width), float(y + height)
 
 
 class ThermalScene:
@@ -183,30 +101,39 @@ class ThermalScene:
 
     def render(self, t: float) -> Scene:
         """Take the frame at `t` seconds; the same `t` gives the same frame."""
+        picture = self._paint(t)
+        boxes = list(picture.boxes())
+        counts = self._sense(picture.temperature, t)
+        return Scene(counts, boxes, picture.label, picture.temperature)
+
+    def motion(self, earlier: float, later: float) -> Motion:
+        """Tell how the pixels of the frame at `later` seconds moved since the one at `earlier`."""
+        return motion_between(self._camera, self._paint(earlier), self._paint(later))
+
+    def _paint(self, t: float) -> Picture:
         picture = self._background.copy()
         picture.add(self._camera, self._movers(t))
-        boxes = list(picture.boxes())
-        return Scene(self._sense(picture.temperature, t), boxes, picture.label)
+        return picture
 
-    def _movers(self, t: float) -> Iterator[_Thing]:
+    def _movers(self, t: float) -> Iterator[Thing]:
         yield from self._driving(t)
         yield from self._crossing(t)
         yield from self._strolling(t)
 
-    def _driving(self, t: float) -> Iterator[_Thing]:
+    def _driving(self, t: float) -> Iterator[Thing]:
         phase = (t + _START) % _CYCLE
-        for car, x, delay in self._cars:
+        for k, (car, x, delay) in enumerate(self._cars):
             driven = _CAR_SPEED * ((phase - delay) % _CYCLE)
             if driven > _SIGHT:
                 continue
             z = driven - 3.0 if car.away else _SIGHT - driven
-            yield _car(self._camera, car, x, z)
+            yield _driven(self._camera, car, movers.Pose(x, z), f'car {k}')
 
-    def _crossing(self, t: float) -> Iterator[_Thing]:
+    def _crossing(self, t: float) -> Iterator[Thing]:
         """Walk over the crosswalk while the cars wait, in both directions."""
         phase = (t + _START) % _CYCLE
         span = background.RIGHT_KERB - background.LEFT_KERB + 4
-        for k, walker in enumerate(self._walkers[:3]):
+        for k in range(_CROSSING):
             walked = (phase - 8.0 - 1.1 * self._ways[k, 0]) * (1.2 + 0.25 * self._ways[k, 1])
             if not 0 < walked < span:
                 continue
@@ -217,11 +144,11 @@ class ThermalScene:
                 else background.RIGHT_KERB + 2 - walked
             )
             z = 13.6 + 0.9 * k
-            yield self._walking(walker, x, z, np.pi / 2 if to_right else -np.pi / 2, walked)
+            yield self._walking(k, x, z, np.pi / 2 if to_right else -np.pi / 2, walked)
 
-    def _strolling(self, t: float) -> Iterator[_Thing]:
+    def _strolling(self, t: float) -> Iterator[Thing]:
         """Walk up and down the pavements without end."""
-        for k, walker in enumerate(self._walkers[3:], start=3):
+        for k in range(_CROSSING, len(self._walkers)):
             on_right = k % 3 != 0
             near, far = (7.0, 42.0) if on_right else (17.0, 60.0)
             walked = (1.1 + 0.4 * self._ways[k, 0]) * t + 2 * (far - near) * self._ways[k, 1]
@@ -234,15 +161,15 @@ class ThermalScene:
                 else (background.LEFT_WALL + 1.2, background.LEFT_KERB - 1.4)
             )
             x = low + (high - low) * self._ways[k, 2]
-            yield self._walking(walker, x, z, 0.0 if away else np.pi, walked)
+            yield self._walking(k, x, z, 0.0 if away else np.pi, walked)
 
-    def _walking(
-        self, walker: movers.Walker, x: float, z: float, heading: float, walked: float
-    ) -> _Thing:
+    def _walking(self, k: int, x: float, z: float, heading: float, walked: float) -> Thing:
+        walker = self._walkers[k]
+        pose = movers.Pose(x, z, heading, 2 * np.pi * walked / (0.8 * walker.height))
         extent = movers.walker_extent(walker, self._camera, x, z)
-        phase = 2 * np.pi * walked / (0.8 * walker.height)
-        draw = partial(movers.draw_walker, walker=walker, x=x, z=z, heading=heading, phase=phase)
-        return _Thing('person', z, extent, draw)
+        draw = partial(movers.draw_walker, walker=walker, pose=pose)
+        trace = partial(trace_walker, self._camera, extent, walker, pose)
+        return Thing('person', pose, extent, draw, key=f'walker {k}', trace=trace)
 
     def _sense(self, temperature: np.ndarray, t: float) -> np.ndarray:
         """Look through the camera: blur, enhanced detail, patterns, drift, noise, 14 bits."""
@@ -258,38 +185,43 @@ class ThermalScene:
         return np.clip(np.rint(counts), 0, _FULL_SCALE).astype(np.uint16)
 
 
-def _car(camera: Camera, car: movers.Car, x: float, z: float) -> _Thing:
-    extent = movers.car_extent(car, camera, x, z)
-    draw = partial(movers.draw_car, car=car, x=x, z=z)
-    glow = partial(movers.draw_glow, x=x, z=z) if car.running else None
-    return _Thing('car', z, extent, draw, glow)
+def _car(camera: Camera, car: movers.Car, pose: movers.Pose) -> Thing:
+    extent = movers.car_extent(car, camera, pose.x, pose.z)
+    draw = partial(movers.draw_car, car=car, x=pose.x, z=pose.z)
+    glow = partial(movers.draw_glow, x=pose.x, z=pose.z) if car.running else None
+    return Thing('car', pose, extent, draw, glow)
 
 
-def _build_background(camera: Camera, rng: np.random.Generator) -> _Picture:
+def _driven(camera: Camera, car: movers.Car, pose: movers.Pose, key: str) -> Thing:
+    thing = _car(camera, car, pose)
+    return replace(thing, key=key, trace=partial(trace_car, camera, thing.extent, car, pose))
+
+
+def _build_background(camera: Camera, rng: np.random.Generator) -> Picture:
     """Paint all that stands still, from far to near, and bring it to the picture's size."""
-    canvas = Canvas(camera, _FINE)
+    canvas = Canvas(camera, FINE)
     background.paint_street(canvas, rng)
     size = (camera.width, camera.height)
-    middle = slice(_FINE // 2, None, _FINE)
-    picture = _Picture(
+    middle = slice(FINE // 2, None, FINE)
+    picture = Picture(
         temperature=cv2.resize(canvas.temperature, size, interpolation=cv2.INTER_AREA),
         depth=canvas.depth[middle, middle].copy(),
         label=canvas.label[middle, middle].copy(),
         instance=np.zeros((camera.height, camera.width), np.uint8),
-        names={},
+        things={},
     )
     picture.add(camera, _parked(camera, rng))
     return picture
 
 
-def _parked(camera: Camera, rng: np.random.Generator) -> Iterator[_Thing]:
+def _parked(camera: Camera, rng: np.random.Generator) -> Iterator[Thing]:
     """Park cars along both kerbs."""
     for x, start, chance in ((1.5, 19.0, 0.75), (-8.9, 26.0, 0.7)):
         for z in np.arange(start, 95.0, 6.2):
             if rng.random() < chance:
                 car = movers.Car(bool(rng.random() < 0.4), x > 0, False, float(rng.normal(0, 0.7)))
                 x_car = x + float(rng.uniform(-0.1, 0.1))
-                yield _car(camera, car, x_car, float(z + rng.uniform(-0.3, 0.3)))
+                yield _car(camera, car, movers.Pose(x_car, float(z + rng.uniform(-0.3, 0.3))))
 
 
 def _cast_cars(rng: np.random.Generator) -> list[tuple[movers.Car, float, float]]:

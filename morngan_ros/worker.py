@@ -11,6 +11,7 @@ from sensor_msgs.msg import Image
 
 from morngan_ros.errors import DeviceError
 from morngan_ros.errors import FrameError
+from morngan_ros.errors import OutputError
 from morngan_ros.health import Health
 from morngan_ros.intake import Intake
 from morngan_ros.mailbox import Mailbox
@@ -116,6 +117,8 @@ class Worker:
     def _fail(self, error: Exception) -> None:
         self.trouble = repr(error)
         self._health.count('failed')
+        if isinstance(error, OutputError):
+            self._health.count(f'failed: {error.cause}')
         self._logger.error(f'no colour: {error!r}', throttle_duration_sec=_QUIET)
 
     def _give_up(self, pipeline: Pipeline, error: DeviceError) -> None:
@@ -135,10 +138,10 @@ class Worker:
         counts = self._intake(frame.message)
         times.append(perf_counter())
         stamp = self._intake.seconds(frame.message, frame.came)
-        seen = pipeline.exposure.counts.copy()
+        seen = pipeline.counts()
         result = pipeline(counts, stamp, detect=self._outputs.need_detections(watched))
-        for cause, by in (pipeline.exposure.counts - seen).items():
-            self._health.count(f'exposure: {cause}', by)
+        for cause, by in (pipeline.counts() - seen).items():
+            self._health.count(cause, by)
         times.append(perf_counter())
         packed = self._outputs.pack(watched, result, frame.message.header)
         times.append(perf_counter())

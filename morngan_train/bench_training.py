@@ -158,6 +158,7 @@ def _batch(crop: int) -> Sample:
         'night': image() * 2 - 1,
         'night_edges': edges,
         'night_index': torch.tensor([0]),
+        'night_masks': labels,
         'night_window': torch.tensor([[0, 0, crop]]),
         'guided': torch.tensor([False]),
     }

@@ -32,6 +32,7 @@ from morngan_train.phases import total_epochs
 from morngan_train.precision import AUTO
 from morngan_train.precision import CHOICES
 from morngan_train.prepare import command as prepare_command
+from morngan_train.quantize import calibration_files
 from morngan_train.recipe import load_recipe
 from morngan_train.recipe import Recipe
 from morngan_train.recipe import RecipeError
@@ -131,8 +132,9 @@ def _parser() -> argparse.ArgumentParser:
     out.add_argument(
         '--int8',
         type=Path,
+        nargs='+',
         metavar='FOLDER',
-        help='quantise to int8, calibrated on the thermal frames of a folder',
+        help='quantise to int8, calibrated on the thermal frames of folders, equally many of each',
     )
     out.set_defaults(run=_export)
     prepare_command.add_parser(commands)
@@ -149,7 +151,8 @@ def _export(args: argparse.Namespace) -> int:
         scores = json.loads(args.scores.read_text()) if args.scores else {}
     except (OSError, ValueError) as error:
         raise ExportError(f'{args.scores} cannot be read as JSON: {error}') from error
-    frames = [read_thermal(file) for file in list_images(args.int8)] if args.int8 else []
+    folders = [list_images(folder) for folder in args.int8 or ()]
+    frames = [read_thermal(file) for file in calibration_files(folders)]
     metadata = export(
         load_trained(*args.checkpoint),
         args.out,

@@ -17,6 +17,8 @@ from morngan_train import checkpoint
 from morngan_train.deploy import Colorizer
 from morngan_train.quantize import psnr
 from morngan_train.quantize import quantize
+from morngan_train.quantize import residual_convolutions
+from morngan_train.quantize import wide_convolutions
 from morngan_train.recipe import parse_recipe
 from morngan_train.recipe import Recipe
 from morngan_train.system import build_half
@@ -108,7 +110,9 @@ def export(
     metadata = describe(trained, data_name=data_name, licence=licence, scores=scores or {})
     if calibration:
         exact = model
-        model = quantize(exact, calibration)
+        context = trained.recipe.generator.kind == 'context'
+        inner = wide_convolutions if context else residual_convolutions
+        model = quantize(exact, calibration, inner(exact))
         metadata['precision'] = 'int8'
         metadata['psnr_to_fp32'] = round(_fidelity(exact, model, calibration[:FIDELITY_FRAMES]), 1)
     onnx.helper.set_model_props(model, {'morngan': json.dumps(metadata)})

@@ -258,7 +258,10 @@ def segmentation_losses(semantics: Semantics, phase: Phase) -> Losses:
     if semantics.fake_night is not None:
         loss = segmentation_loss(semantics.fake_night, semantics.day_labels)
         losses['segmentation_fb'] = phase.fb * loss
-    if semantics.night_labels is not None and semantics.night is not None:
+    if phase.mb > 0 and semantics.night_masks is not None and semantics.night is not None:
+        loss = segmentation_loss(semantics.night, semantics.night_masks)
+        losses['segmentation_mb'] = phase.mb * loss
+    if phase.rb > 0 and semantics.night_labels is not None and semantics.night is not None:
         loss = segmentation_loss(semantics.night, semantics.night_labels)
         losses['segmentation_rb'] = phase.rb * loss
     if semantics.night_labels is not None and semantics.fake_day is not None:

@@ -19,7 +19,8 @@ class Phase(Section):
 
     λ_ra, λ_fb, λ_rb and λ_fa are the weights of Eq. 10: segmentation of real day (r a), fake night
     (f b), real night (r b) and fake day pictures (f a). λ_ta adds the thermal side of registered
-    day pairs (t a), which shares the labels of the day picture.
+    day pairs (t a), which shares the labels of the day picture, and λ_mb night frames with masks
+    that people made (m b), where there are any.
     """
 
     name: str
@@ -32,6 +33,9 @@ class Phase(Section):
     fa: float = Field(default=0.0, ge=0, description='λ_fa: S_A on fake day with mined labels')
     ta: float = Field(
         default=0.0, ge=0, description='λ_ta: S_B on registered day thermal; not in the paper'
+    )
+    mb: float = Field(
+        default=0.0, ge=0, description='λ_mb: S_B on night with true masks; not in the paper'
     )
     boundary: float = Field(default=0.0, ge=0, description='boundary loss within λ_ra')
     complete: bool = Field(default=False, description='S_A fills unlabelled day pixels')
@@ -70,7 +74,7 @@ class Phase(Section):
     @property
     def segments(self) -> bool:
         """Whether the segmenters are run at all."""
-        return self.ra > 0 or self.fb > 0 or self.ta > 0 or self.mines
+        return self.ra > 0 or self.fb > 0 or self.ta > 0 or self.mb > 0 or self.mines
 
     @property
     def needs_day_labels(self) -> bool:
@@ -81,9 +85,9 @@ class Phase(Section):
     def _makes_sense(self) -> 'Phase':
         if not self.unpaired and self.aligned == 0:
             raise ValueError('a phase that is not unpaired needs a weight for aligned')
-        if not self.unpaired and (self.cgr > 0 or self.sr > 0 or self.fb > 0 or self.mines):
+        if not self.unpaired and (max(self.cgr, self.sr, self.fb, self.mb) > 0 or self.mines):
             raise ValueError(
-                'cgr, sr, aca, memory, fb, rb and fa need unpaired night frames: remove them, '
+                'cgr, sr, aca, memory, fb, rb, mb and fa need unpaired night frames: remove them, '
                 'or set unpaired: true'
             )
         if self.direction == 'to_day' and (self.sr > 0 or self.segments or self.aligned == 0):
@@ -95,8 +99,8 @@ class Phase(Section):
             raise ValueError('adversarial: 0 needs direction: to_day')
         if self.aligned == 0 and self.ta > 0:
             raise ValueError('ta needs the registered day thermal: give aligned a weight')
-        if self.segmenters == 'frozen' and (self.ra > 0 or self.rb > 0 or self.ta > 0):
-            raise ValueError('frozen segmenters do not learn: set ra, rb and ta to 0')
+        if self.segmenters == 'frozen' and max(self.ra, self.rb, self.ta, self.mb) > 0:
+            raise ValueError('frozen segmenters do not learn: set ra, rb, ta and mb to 0')
         if self.segmenters == 'learn' and (self.fa > 0 or self.memory):
             raise ValueError(
                 'fa and memory rest on labels that no longer change: set segmenters: frozen'
@@ -149,7 +153,7 @@ _OFF: dict[str, dict[str, Any]] = {
     'ssim': {'ssim': 0.0},
     'temperature': {'temperature': 0.0},
     'segmentation': {
-        **dict.fromkeys(('ra', 'fb', 'rb', 'fa', 'ta', 'boundary'), 0.0),
+        **dict.fromkeys(('ra', 'fb', 'rb', 'fa', 'ta', 'mb', 'boundary'), 0.0),
         'complete': False,
     },
     'sdp': {},
@@ -244,6 +248,7 @@ _COLUMNS = {
     'λ_rb': 'rb',
     'λ_fa': 'fa',
     'λ_ta': 'ta',
+    'λ_mb': 'mb',
     'SR': 'sr',
     'CGR': 'cgr',
     'ACA': 'aca',
@@ -255,7 +260,7 @@ _COLUMNS = {
 def _trained(phase: Phase) -> list[str]:
     learns = phase.segmenters == 'learn'
     s_a = ['S_A'] if learns and phase.ra > 0 else []
-    s_b = ['S_B'] if learns and (phase.fb > 0 or phase.rb > 0 or phase.ta > 0) else []
+    s_b = ['S_B'] if learns and max(phase.fb, phase.rb, phase.ta, phase.mb) > 0 else []
     if not phase.unpaired:
         return ['G_BA', *s_a, *s_b]
     if phase.direction == 'to_day':

@@ -27,6 +27,8 @@ class Semantics:
     """M_A, completed by S_A if the phase says so."""
     night_labels: torch.Tensor | None = None
     """M_B, by online semantic distillation and denoising."""
+    night_masks: torch.Tensor | None = None
+    """True labels of x_b, 255 where there are none."""
     day: torch.Tensor | None = None
     """S_A(x_a)."""
     day_thermal: torch.Tensor | None = None
@@ -69,6 +71,7 @@ class Parser:
         labels: torch.Tensor,
         phase: Phase,
         day_thermal: torch.Tensor | None = None,
+        night_masks: torch.Tensor | None = None,
     ) -> Semantics:
         """Segment what the phase needs, and label day and night.
 
@@ -82,6 +85,7 @@ class Parser:
             labels: M_A, int64 [N, S, S].
             phase: What acts.
             day_thermal: Registered to x_a, where the phase has a use for it.
+            night_masks: True labels of x_b, likewise.
 
         Returns:
             Labels and logits, all of one side.
@@ -95,7 +99,7 @@ class Parser:
         both = not frozen or self.recipe.choices.labellers_after_freeze == 'both'
 
         by_day = self.day(day, labels, phase, day_thermal, side)
-        on_night = self._parse(b, night, frozen, phase.rb > 0, phase.mines)
+        on_night = self._parse(b, night, frozen, max(phase.rb, phase.mb) > 0, phase.mines)
         on_fake_day = self._parse(
             a, _resize(made.fake_day, side), frozen, phase.fa > 0, phase.mines and both
         )
@@ -104,6 +108,7 @@ class Parser:
         return replace(
             by_day,
             night_labels=self._label_night(on_night.confidence, on_fake_day.confidence, night),
+            night_masks=None if night_masks is None else resize_labels(night_masks, side),
             night=on_night.logits,
             fake_day=on_fake_day.logits,
             fake_night=on_fake_night.logits,

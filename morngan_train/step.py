@@ -250,7 +250,10 @@ class Step:
         if self._parser is None or not phase.segments:
             return None
         thermal = batch['day_thermal'] if phase.aligned > 0 else None
-        return self._parser(batch['day'], batch['night'], made, batch['day_labels'], phase, thermal)
+        masks = batch['night_masks'] if phase.mb > 0 else None
+        return self._parser(
+            batch['day'], batch['night'], made, batch['day_labels'], phase, thermal, masks
+        )
 
     def _translate_scaled(
         self, batch: Sample, phase: Phase, epoch: int

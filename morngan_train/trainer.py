@@ -77,6 +77,7 @@ def open_data(
         recipe.seed,
         shares=shares,
         low=recipe.losses.low > 0,
+        masked=any(phase.mb > 0 for phase in recipe.schedule),
         aligned=any(phase.aligned > 0 for phase in recipe.schedule),
         labelled=recipe.data.focus > 0 or any(p.needs_day_labels for p in recipe.schedule),
         denoise=recipe.denoises,

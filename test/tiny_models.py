@@ -174,6 +174,64 @@ def save_foreign_generator(
     )
 
 
+def save_float_generator(
+    path: Path,
+    nodes: Sequence[onnx.NodeProto],
+    constants: Mapping[str, np.ndarray],
+    *,
+    size: tuple[int | str, int | str] = ('H', 'W'),
+    output_size: tuple[int | str, int | str] | None = None,
+) -> Path:
+    """Save a third-party generator of these nodes, from 'input' [1, 3, *size] to 'output'."""
+    float32 = TensorProto.FLOAT
+    return _save(
+        path,
+        nodes,
+        [helper.make_tensor_value_info('input', float32, [1, 3, *size])],
+        [helper.make_tensor_value_info('output', float32, [1, 3, *(output_size or size)])],
+        constants,
+        {},
+    )
+
+
+def save_normalizing_generator(path: Path) -> Path:
+    """Save one that spreads each frame over 0 to 1: NaN where a shutter shows a single grey."""
+    nodes = [
+        helper.make_node('ReduceMax', ['input'], ['most'], keepdims=1),
+        helper.make_node('ReduceMin', ['input'], ['least'], keepdims=1),
+        helper.make_node('Sub', ['most', 'least'], ['contrast']),
+        helper.make_node('Sub', ['input', 'least'], ['above']),
+        helper.make_node('Div', ['above', 'contrast'], ['output']),
+    ]
+    return save_float_generator(path, nodes, {})
+
+
+def save_unet(path: Path, levels: int) -> Path:
+    """Save a U-Net that halves its input `levels` times and refuses sides that this cannot be done.
+
+    It gives what it gets: the inner levels add nothing to what the outermost shortcut carries.
+    """
+    down = np.full((3, 3, 2, 2), 0.01, np.float32)
+    up = np.zeros((6, 3, 2, 2), np.float32)
+    constants = {'down': down, 'first_up': up[:3], 'up': up, 'last': np.zeros((3, 6, 1, 1), 'f')}
+    constants['last'][:, :3, 0, 0] = np.eye(3)
+    nodes = []
+    for level in range(levels):
+        source = f'x{level}' if level else 'input'
+        nodes.append(helper.make_node('Conv', [source, 'down'], [f'x{level + 1}'], strides=[2, 2]))
+    below = f'x{levels}'
+    for level in reversed(range(levels)):
+        weight = 'up' if level < levels - 1 else 'first_up'
+        skip = f'x{level}' if level else 'input'
+        nodes.append(
+            helper.make_node('ConvTranspose', [below, weight], [f'u{level}'], strides=[2, 2])
+        )
+        below = f'c{level}'
+        nodes.append(helper.make_node('Concat', [skip, f'u{level}'], [below], axis=1))
+    nodes.append(helper.make_node('Conv', [below, 'last'], ['output']))
+    return save_float_generator(path, nodes, constants)
+
+
 def save_detector(
     path: Path,
     prediction: np.ndarray,
@@ -191,6 +249,97 @@ def save_detector(
         helper.make_node('Add', ['prediction', 'nothing'], ['output0']),
     ]
     return _save_detector(path, nodes, constants, list(prediction.shape), names, side, size)
+
+
+def save_outputs_detector(
+    path: Path,
+    outputs: Sequence[np.ndarray],
+    *,
+    metadata: Mapping[str, str] | None = None,
+    size: int = 64,
+    later: np.ndarray | None = None,
+) -> Path:
+    """Save a detector with any outputs and any metadata.
+
+    Args:
+        path: The file.
+        outputs: What it gives, float32.
+        metadata: As it stands in the file.
+        size: Side of its input.
+        later: What is added to the first output for a picture that is black all over.
+    """
+    float32 = TensorProto.FLOAT
+    constants = {'zero': np.float32(0), 'tiny': np.float32(1e-6)}
+    nodes = [
+        helper.make_node('ReduceMax', ['images'], ['brightest'], keepdims=0),
+        helper.make_node('Less', ['brightest', 'tiny'], ['black']),
+        helper.make_node('Mul', ['brightest', 'zero'], ['nothing']),
+    ]
+    for number, output in enumerate(outputs):
+        name = f'constant{number}'
+        constants[name] = output.astype(np.float32)
+        if number == 0 and later is not None:
+            constants['later'] = later.astype(np.float32)
+            nodes.append(helper.make_node('Where', ['black', 'later', name], ['chosen']))
+            name = 'chosen'
+        nodes.append(helper.make_node('Add', [name, 'nothing'], [f'output{number}']))
+    return _save(
+        path,
+        nodes,
+        [helper.make_tensor_value_info('images', float32, [1, 3, size, size])],
+        [
+            helper.make_tensor_value_info(f'output{number}', float32, list(output.shape))
+            for number, output in enumerate(outputs)
+        ],
+        constants,
+        metadata or {},
+    )
+
+
+def yolox_cells(size: int = 64) -> np.ndarray:
+    """Lay out the cells of YOLOX by its published format: x, y, stride of each, [N, 3]."""
+    return np.array(
+        [
+            (x, y, stride)
+            for stride in (8, 16, 32)
+            for y in range(size // stride)
+            for x in range(size // stride)
+        ],
+        np.float64,
+    )
+
+
+def save_yolox_probe(path: Path, cell: int, box: Sequence[float], *, size: int = 64) -> Path:
+    """Save a raw YOLOX whose class scores are the means of its three input planes, over 255.
+
+    Args:
+        path: The file.
+        cell: Number of the cell with the object; its objectness is 0.9, that of the others 0.
+        box: cx, cy, w, h of the object in pixels of the input.
+        size: Side of the input.
+    """
+    x, y, stride = yolox_cells(size)[cell]
+    raw = np.zeros((1, len(yolox_cells(size)), 5), np.float32)
+    raw[0, cell] = (
+        *(box[0] / stride - x, box[1] / stride - y),
+        *(np.log(box[2] / stride), np.log(box[3] / stride)),
+        0.9,
+    )
+    constants = {
+        'raw': raw,
+        'axes': np.array([2, 3], np.int64),
+        'share': np.full(1, 1 / 255, np.float32),
+        'shape': np.array([1, 1, 3], np.int64),
+        'repeats': np.array([1, raw.shape[1], 1], np.int64),
+    }
+    nodes = [
+        helper.make_node('ReduceMean', ['images', 'axes'], ['means'], keepdims=0),
+        helper.make_node('Mul', ['means', 'share'], ['shares']),
+        helper.make_node('Reshape', ['shares', 'shape'], ['row']),
+        helper.make_node('Tile', ['row', 'repeats'], ['scores']),
+        helper.make_node('Concat', ['raw', 'scores'], ['output0'], axis=2),
+    ]
+    return _save_detector(path, nodes, constants, [1, raw.shape[1], 8], None, size, size)
 
 
 def save_probe_detector(path: Path, *, size: int = 64) -> Path:

@@ -10,7 +10,6 @@ from typing import Protocol
 import numpy as np
 
 from morngan_ros.errors import DeviceError
-from morngan_ros.errors import FrameError
 from morngan_ros.errors import ModelError
 
 #: Providers whose failures while running are those of a device, which another one may not have.
@@ -95,9 +94,8 @@ class Engine(Protocol):
             One array for each of `outputs`; they are the caller's to keep.
 
         Raises:
-            FrameError: an array has another type or shape than the model takes.
             DeviceError: a GPU or its provider fails.
-            ModelError: the model fails on this input.
+            ModelError: the model fails on this input, or takes another type or shape.
         """
 
 
@@ -105,15 +103,15 @@ def check_inputs(path: Path, specs: Sequence[TensorSpec], arrays: Sequence[np.nd
     """Compare arrays with what a model takes.
 
     Raises:
-        FrameError: there are more or less of them, or one has another type or shape.
+        ModelError: there are more or less of them, or one has another type or shape.
     """
     if len(arrays) != len(specs):
-        raise FrameError(f'{path}: takes {len(specs)} inputs, got {len(arrays)}')
+        raise ModelError(f'{path}: takes {len(specs)} inputs, got {len(arrays)}')
     for spec, array in zip(specs, arrays, strict=True):
         if not spec.accepts(array):
-            raise FrameError(
+            raise ModelError(
                 f'{path}: takes {spec}, got {array.dtype} {list(array.shape)}; '
-                'give frames of that size and type or export a model for this size'
+                'export a model for this size and type'
             )
 
 

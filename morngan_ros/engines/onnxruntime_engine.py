@@ -48,6 +48,9 @@ class OnnxRuntimeEngine:
             )
         except Exception as error:  # ONNX Runtime's errors have no common base but Exception
             raise ModelError(refusal('ONNX Runtime', file.path, error)) from error
+        # It raises what goes wrong; it need not print the same, frame after frame.
+        self._run_options = onnxruntime.RunOptions()
+        self._run_options.log_severity_level = 4
         self.inputs = describe(self._session.get_inputs())
         self.outputs = describe(self._session.get_outputs())
 
@@ -56,7 +59,7 @@ class OnnxRuntimeEngine:
         check_inputs(self.path, self.inputs, arrays)
         feeds = {spec.name: array for spec, array in zip(self.inputs, arrays, strict=True)}
         try:
-            return list(self._session.run(None, feeds))
+            return list(self._session.run(None, feeds, self._run_options))
         except Exception as error:  # as above
             raise run_failure(self.provider, self.path, error) from error
 

@@ -8,6 +8,7 @@ import argparse
 from collections.abc import Iterator
 from collections.abc import Sequence
 from contextlib import contextmanager
+from contextlib import suppress
 from dataclasses import dataclass
 import itertools
 import logging
@@ -29,6 +30,7 @@ from morngan_ros.engine import PRECISIONS
 from morngan_ros.engine import PROVIDERS
 from morngan_ros.engines.engine_cache import Gate
 from morngan_ros.engines.engine_cache import write_gate
+from morngan_ros.errors import OutputError
 from morngan_ros.exposure import Exposure
 from morngan_ros.generator import Generator
 from morngan_ros.models import default_model
@@ -51,12 +53,14 @@ class Comparison:
     """An engine beside the same frames in fp32.
 
     Attributes:
-        psnr: over all frames, decibels; 99 if every byte is the same.
+        psnr: over all frames, decibels; 99 if every byte is the same, 0 if a picture is unusable.
+        unusable: pictures of the engine that were none: black, or NaN.
         milliseconds: of the engine for a frame, median.
         reference_milliseconds: of ONNX Runtime on the processor in fp32.
     """
 
     psnr: float
+    unusable: int
     milliseconds: float
     reference_milliseconds: float
 
@@ -65,10 +69,14 @@ def compare(
     engine: Generator, reference: Generator, frames: Sequence[np.ndarray], progress: Progress
 ) -> Comparison:
     """Run both generators on frames, uint8 [H, W] of one size; both are warm."""
-    seconds, reference_seconds, errors = [], [], []
+    seconds, reference_seconds, errors, unusable = [], [], [], 0
     for frame in progress.track(frames, description='compare with fp32'):
         times = [perf_counter()]
-        color = engine(frame)
+        try:
+            color = engine(frame)
+        except OutputError:
+            unusable += 1
+            color = np.zeros((*frame.shape, 3), np.uint8)
         times.append(perf_counter())
         expected = reference(frame)
         times.append(perf_counter())
@@ -78,7 +86,10 @@ def compare(
     error = float(np.mean(errors))
     psnr = _SAME if error == 0 else min(_SAME, 10 * np.log10(255**2 / error))
     return Comparison(
-        float(psnr), 1e3 * float(np.median(seconds)), 1e3 * float(np.median(reference_seconds))
+        0.0 if unusable else float(psnr),
+        unusable,
+        1e3 * float(np.median(seconds)),
+        1e3 * float(np.median(reference_seconds)),
     )
 
 
@@ -119,9 +130,15 @@ def main(argv: Sequence[str] | None = None) -> int:
             size=(height, width),
             cuda_graph=options.cuda_graph,
         )
-        engine.warm_up(height, width)
+        with suppress(OutputError):  # the comparison counts such pictures, and the gate fails
+            engine.warm_up(height, width)
         if options.detector is not None:  # its engine too is built, in fp32 as always
-            Detector.load(options.detector, options.provider, cuda_graph=options.cuda_graph)
+            Detector.load(
+                options.detector,
+                options.provider,
+                names=options.class_names,
+                cuda_graph=options.cuda_graph,
+            )
         progress.update(task, completed=1)
         reference = Generator.load(
             options.reference or model, 'cpu', precision='fp32', threads=options.threads
@@ -130,6 +147,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         result = compare(engine, reference, frames, progress)
     print(f'{model}: {engine.provider}, {engine.precision}, {width}x{height}')
     print(f'PSNR to fp32 over {len(frames)} frames: {result.psnr:.1f} dB')
+    if result.unusable:
+        print(f'{result.unusable} of {len(frames)} pictures are unusable: all black, or NaN')
     return _report(engine, result, options.min_psnr)
 
 
@@ -190,7 +209,14 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument(
         '--reference', type=Path, help='model to compare with (default: the same, in fp32)'
     )
-    parser.add_argument('--detector', type=Path, help='YOLO detector, whose engine is built too')
+    parser.add_argument('--detector', type=Path, help='detector, whose engine is built too')
+    parser.add_argument(
+        '--class-names',
+        type=cli.names,
+        default=(),
+        metavar='NAME,NAME',
+        help="of the detector's classes, for a file without names",
+    )
     parser.add_argument('--cuda-graph', action='store_true', help='with TensorRT or CUDA')
     parser.add_argument('--threads', type=int, default=0, help='processor threads; 0: all cores')
     return parser.parse_args(argv)

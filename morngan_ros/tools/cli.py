@@ -2,6 +2,7 @@
 
 import argparse
 from collections.abc import Callable
+from collections.abc import Iterable
 from collections.abc import Sequence
 import functools
 from pathlib import Path
@@ -15,7 +16,8 @@ from rich.progress import Progress
 from rich.progress import TextColumn
 from rich.progress import TimeRemainingColumn
 
-from morngan_ros.bags import is_bag
+from morngan_ros.bags import DamageError
+from morngan_ros.bags import holds_only_a_bag
 from morngan_ros.errors import FrameError
 from morngan_ros.errors import MornganError
 from morngan_ros.errors import SourceError
@@ -24,6 +26,9 @@ from morngan_ros.errors import SourceError
 INCOMPLETE = 1
 FAILED = 2
 INTERRUPTED = 130
+
+# How many of the things that were left out a line names.
+_SHOWN = 5
 
 Main = Callable[[Sequence[str] | None], int]
 
@@ -70,23 +75,51 @@ def progress() -> Progress:
     )
 
 
+def tell(notes: Iterable[str]) -> None:
+    """Say what a source guessed or found odd."""
+    for note in notes:
+        print(f'note: {note}', file=sys.stderr)
+
+
 class Skipped:
-    """Remembers the frames that could not be read, and says so at once and at the end."""
+    """Remembers what was left out, and says so: the first of each cause at once, all at the end."""
 
     def __init__(self) -> None:
-        self.names: list[str] = []
+        # Names by kind and cause; a dict keeps their order and each of them once.
+        self._names: dict[str, dict[str, dict[str, None]]] = {}
 
     def __call__(self, name: str, error: FrameError) -> None:
-        """Leave out a frame: for `on_bad` of a source."""
-        self.names.append(name)
-        print(f'skipped {name}: {error}', file=sys.stderr)
+        """Leave out a frame or a stretch of a bag: for `on_bad` of a source."""
+        kind = 'parts of the recording' if isinstance(error, DamageError) else 'frames'
+        self.add(kind, name, error.cause, str(error))
+
+    def __len__(self) -> int:
+        return sum(len(names) for causes in self._names.values() for names in causes.values())
+
+    def add(self, kind: str, name: str, cause: str, reason: str) -> None:
+        """Leave out a thing.
+
+        Args:
+            kind: What such things are, in the plural: 'frames'.
+            name: Which one it is; one name counts once.
+            cause: Why, in a word or two, by which they are counted.
+            reason: Why, in a sentence.
+        """
+        names = self._names.setdefault(kind, {}).setdefault(cause, {})
+        if not names:
+            print(f'skipped {name}: {" ".join(reason.split())}', file=sys.stderr)
+        names[name] = None
 
     def exit_code(self) -> int:
-        """Sum up, and return INCOMPLETE if anything was left out."""
-        if not self.names:
-            return 0
-        print(f'{len(self.names)} frames were skipped: {", ".join(self.names)}', file=sys.stderr)
-        return INCOMPLETE
+        """Sum up in a line for each kind, and return INCOMPLETE if anything was left out."""
+        for kind, causes in self._names.items():
+            names = [name for named in causes.values() for name in named]
+            counts = ', '.join(f'{cause} {len(named)}' for cause, named in causes.items())
+            why = f' ({counts})' if len(names) > 1 else ''
+            shown = ', '.join(names[:_SHOWN])
+            more = f' and {len(names) - _SHOWN} more' if len(names) > _SHOWN else ''
+            print(f'{len(names)} {kind} were skipped{why}: {shown}{more}', file=sys.stderr)
+        return INCOMPLETE if self._names else 0
 
 
 def size(text: str) -> tuple[int, int]:
@@ -95,6 +128,14 @@ def size(text: str) -> tuple[int, int]:
     if sides is None:
         raise argparse.ArgumentTypeError(f'a size looks like 640x512, not {text}')
     return int(sides[1]), int(sides[2])
+
+
+def names(text: str) -> list[str]:
+    """Read 'person,bicycle,car' as a list: a type for argparse."""
+    found = [name.strip() for name in text.split(',')]
+    if not all(found):
+        raise argparse.ArgumentTypeError(f'names look like person,bicycle,car, not {text!r}')
+    return found
 
 
 def claim_output(out: Path, source: str, overwrite: bool) -> None:
@@ -112,7 +153,7 @@ def claim_output(out: Path, source: str, overwrite: bool) -> None:
         raise SourceError(f'{out} is input and output at once; name another output')
     if not overwrite:
         raise SourceError(f'{out} exists already; add --overwrite or name another output')
-    if is_bag(out) and out.is_dir():
+    if out.is_dir() and holds_only_a_bag(out):
         shutil.rmtree(out)
     elif out.is_file():
         out.unlink()

@@ -128,6 +128,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     skipped = cli.Skipped()
     _check(options)
     source = open_source(options.input, rate=options.rate, topic=options.topic, on_bad=skipped)
+    cli.tell(source.notes)
     cli.claim_output(options.out, options.input, options.overwrite)
     pipeline = Pipeline.load(
         options.model or default_model(),
@@ -137,6 +138,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         threads=options.threads,
         threshold=options.threshold,
         tiles=options.tiles,
+        class_names=options.class_names,
     )
     started = perf_counter()
     with ExitStack() as stack:
@@ -191,7 +193,14 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
         '--out', type=Path, required=True, help='folder, video (.mp4) or bag: as the input is'
     )
     parser.add_argument('--model', type=Path, help='generator (default: the one that ships)')
-    parser.add_argument('--detector', type=Path, help='YOLO export (.onnx)')
+    parser.add_argument('--detector', type=Path, help='YOLO or YOLOX export (.onnx)')
+    parser.add_argument(
+        '--class-names',
+        type=cli.names,
+        default=(),
+        metavar='NAME,NAME',
+        help="of the detector's classes, in its order (default: those in the file, or COCO's)",
+    )
     parser.add_argument('--threshold', type=float, default=0.25, help='least score of a detection')
     parser.add_argument('--tiles', action='store_true', help='detect on 2x2 tiles as well')
     parser.add_argument('--overlay', action='store_true', help='draw the detections')
@@ -199,7 +208,9 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument('--precision', default='auto', help='fp32, bf16, ... (default: auto)')
     parser.add_argument('--threads', type=int, default=0, help='0: as many as there are cores')
     parser.add_argument('--rate', type=float, help='frames a second of a folder or video')
-    parser.add_argument('--topic', help='image topic of a bag (default: its thermal camera)')
+    parser.add_argument(
+        '--topic', help='image topic of a bag (default: what looks like a thermal camera)'
+    )
     parser.add_argument('--storage', choices=STORAGES, default='mcap', help='of the bag written')
     parser.add_argument('--overwrite', action='store_true', help='replace what --out names')
     return parser.parse_args(argv)

@@ -23,6 +23,7 @@ from rich.progress import TaskID
 from morngan_ros.bags import BagReader
 from morngan_ros.bags import COMPRESSED_IMAGE
 from morngan_ros.bags import is_bag
+from morngan_ros.errors import FrameError
 from morngan_ros.errors import ModelError
 from morngan_ros.errors import MornganError
 from morngan_ros.errors import SourceError
@@ -50,9 +51,8 @@ LOADING, CONNECTING, STALLED = 120.0, 20.0, 15.0
 
 OUTPUTS = ('color/image_raw', 'color/camera_info', 'overlay/image_raw', 'detections')
 NO_DETECTOR = (
-    'Detections are off. For a detector: pip install ultralytics; '
-    'yolo export model=yolov8n.pt format=onnx imgsz=640; '
-    'then make demo DETECTOR=yolov8n.onnx (the weights are AGPL-3.0)'
+    'Detections are off. Add DETECTOR=FILE.onnx to make demo: a file that YOLOX publishes '
+    '(Apache-2.0), or an export of Ultralytics (AGPL-3.0), see README.md'
 )
 
 
@@ -93,16 +93,19 @@ def main(argv: Sequence[str] | None = None) -> int:
     for file in filter(None, (model, options.detector)):
         if not file.is_file():
             raise ModelError(f'{file}: no such model file')
-    first = next(iter(open_source(options.input, frames=options.frames))).counts
+    first = _first_counts(options)
     if options.rate is None and not is_bag(Path(options.input)):
         options.rate = affordable_rate(model, options, first)
-    source = open_source(options.input, rate=options.rate, frames=options.frames)
+    source = open_source(
+        options.input, rate=options.rate, frames=options.frames, topic=options.topic
+    )
+    cli.tell(source.notes)
     _make_room(options.out)
     ros.keep_to_itself()
     parameters = {
         'model': model.resolve(),
         'provider': options.provider,
-        'image_transport': 'compressed' if _is_compressed(options.input) else 'raw',
+        'image_transport': 'compressed' if _is_compressed(options) else 'raw',
         'warm_up_size': f'[{first.shape[1]}, {first.shape[0]}]',
     }
     if options.detector is not None:
@@ -181,8 +184,10 @@ def run(options: argparse.Namespace, length: int, parameters: dict[str, Any]) ->
 def _commands(
     options: argparse.Namespace, parameters: dict[str, Any]
 ) -> tuple[list[str], list[str], list[str]]:
-    replay = ['morngan_ros.tools.replay', str(options.input), '--topic', 'image_raw']
+    replay = ['morngan_ros.tools.replay', str(options.input), '--publish-as', 'image_raw']
     replay += ['--wait', '2']
+    if options.topic is not None:
+        replay += ['--topic', options.topic]
     if options.rate is not None:
         replay += ['--fps', str(options.rate)]
     if options.frames is not None:
@@ -326,11 +331,24 @@ def _make_room(out: Path) -> None:
         (out / name).unlink(missing_ok=True)
 
 
-def _is_compressed(where: str) -> bool:
-    if not is_bag(Path(where)):
+def _first_counts(options: argparse.Namespace) -> np.ndarray:
+    """Read the first frame that can be read."""
+    source = open_source(options.input, topic=options.topic, on_bad=_pass_over)
+    frame = next(iter(source), None)
+    if frame is None:
+        raise SourceError(f'{source.label}: none of its frames could be read')
+    return frame.counts
+
+
+def _pass_over(name: str, error: FrameError) -> None:
+    """Leave out what cannot be read; the process that plays it tells of it."""
+
+
+def _is_compressed(options: argparse.Namespace) -> bool:
+    if not is_bag(Path(options.input)):
         return False
-    with BagReader(where) as bag:
-        return bag.topics[bag.image_topic()] == COMPRESSED_IMAGE
+    with BagReader(options.input, _pass_over) as bag:
+        return bag.topics[bag.image_topic(options.topic)] == COMPRESSED_IMAGE
 
 
 def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
@@ -338,6 +356,7 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument(
         '--input', default='sim', help="folder, video, bag, or 'sim[:WIDTHxHEIGHT]' (default)"
     )
+    parser.add_argument('--topic', help='image topic of a bag (default: what looks thermal)')
     parser.add_argument('--detector', type=Path, help='YOLO export (.onnx)')
     parser.add_argument('--model', type=Path, help='generator (default: the one that ships)')
     parser.add_argument('--provider', default='auto', help='what runs the models')

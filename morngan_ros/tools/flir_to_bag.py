@@ -5,11 +5,10 @@ of a part begins ten seconds after the last one, so that nothing is carried over
 """
 
 import argparse
-from collections import defaultdict
 from collections.abc import Iterator
 from collections.abc import Mapping
 from collections.abc import Sequence
-import json
+from functools import partial
 from pathlib import Path
 import re
 from typing import NamedTuple
@@ -21,6 +20,7 @@ from morngan_ros.sources import IMAGE_SUFFIXES
 from morngan_ros.sources import read_picture
 from morngan_ros.tools import cli
 from morngan_ros.tools import to_bag
+from morngan_ros.tools.flir_annotations import read_annotations
 
 EXAMPLES = """\
 FLIR_ADAS_1_3/video --out flir_bag
@@ -66,12 +66,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     if options.rate <= 0:
         raise SourceError(f'--rate must be above zero, not {options.rate}')
     layout = _layout(options.part)
-    frames = _frames(options.part / layout.folders[options.bits], options.recording)
-    annotations = read_annotations(options.part / layout.annotations)
     skipped = cli.Skipped()
+    frames = _frames(options.part / layout.folders[options.bits], options.recording, skipped)
+    annotations = read_annotations(
+        options.part / layout.annotations, partial(skipped.add, 'annotations')
+    )
     shots = _shots(frames, annotations, skipped, options)
     label = f'FLIR ADAS {layout.version} {options.part.resolve().name}'
     to_bag.write(shots, len(frames), label, options.part, options)
+    if not any(frame.file.stem in annotations for frame in frames):
+        print(f'{layout.annotations} annotates none of these frames')
     return skipped.exit_code()
 
 
@@ -86,10 +90,19 @@ def _layout(part: Path) -> Layout:
     )
 
 
-def _frames(folder: Path, recording: str | None) -> list[Frame]:
+def _frames(folder: Path, recording: str | None, skipped: cli.Skipped) -> list[Frame]:
     """List the frames of a folder by recording and number."""
     files = sorted(folder.iterdir()) if folder.is_dir() else []
-    frames = sorted(_frame(file) for file in files if file.suffix.lower() in IMAGE_SUFFIXES)
+    pictures = [file for file in files if file.suffix.lower() in IMAGE_SUFFIXES]
+    hidden = [file.name for file in pictures if file.name.startswith('.')]
+    if hidden:
+        cli.tell([f'{len(hidden)} hidden files such as {hidden[0]} are no frames'])
+    pictures = [file for file in pictures if not file.name.startswith('.')]
+    frames = sorted(frame for file in pictures if (frame := _frame(file, skipped)) is not None)
+    if not frames and pictures:
+        raise SourceError(
+            f'{folder} holds no frames of FLIR ADAS: no picture in it is named as they are'
+        )
     if not frames:
         raise SourceError(f'{folder} is missing or holds no pictures')
     if recording is None:
@@ -101,12 +114,14 @@ def _frames(folder: Path, recording: str | None) -> list[Frame]:
     return chosen
 
 
-def _frame(file: Path) -> Frame:
+def _frame(file: Path, skipped: cli.Skipped) -> Frame | None:
     for pattern in _NAMES:
         match = pattern.fullmatch(file.stem)
         if match:
             return Frame(match.groupdict().get('recording', ''), int(match['number']), file)
-    raise SourceError(f'{file.name} is no name of FLIR ADAS; frames are in no known order')
+    reason = 'its name is none of FLIR ADAS, so its place among the frames is not known'
+    skipped.add('files', file.name, 'name', reason)
+    return None
 
 
 def _shots(
@@ -128,30 +143,6 @@ def _shots(
             skipped(frame.file.name, error)
             continue
         yield to_bag.Shot(stamp_ns, counts, annotations.get(frame.file.stem))
-
-
-def read_annotations(file: Path) -> dict[str, list[Detection]]:
-    """Read annotations in the format of COCO, as both versions have them.
-
-    Returns:
-        Boxes by the name of the picture without folder and suffix; an empty list where the
-        annotators saw nothing.
-
-    Raises:
-        SourceError: The file cannot be read, or is not in this format.
-    """
-    try:
-        content = json.loads(file.read_text(encoding='utf-8'))
-        names = {entry['id']: entry['name'] for entry in content['categories']}
-        boxes: defaultdict[int, list[Detection]] = defaultdict(list)
-        for entry in content['annotations']:
-            x, y, width, height = (float(value) for value in entry['bbox'])
-            kind = entry['category_id']
-            box = x, y, x + width, y + height
-            boxes[entry['image_id']].append(Detection(names[kind], kind, 1.0, box))
-        return {Path(image['file_name']).stem: boxes[image['id']] for image in content['images']}
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise SourceError(f'{file} cannot be read as annotations of FLIR ADAS: {error!r}') from None
 
 
 def _parse(argv: Sequence[str] | None) -> argparse.Namespace:

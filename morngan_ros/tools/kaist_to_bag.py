@@ -7,18 +7,21 @@ Thermal frames, camera_info and the annotated people, stamped at the 20 Hz of th
 import argparse
 from collections.abc import Iterator
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 import re
 
 import cv2
 import numpy as np
 
-from morngan_ros.detector import Detection
 from morngan_ros.errors import FrameError
 from morngan_ros.errors import SourceError
 from morngan_ros.sources import read_picture
 from morngan_ros.tools import cli
 from morngan_ros.tools import to_bag
+from morngan_ros.tools.kaist_annotations import find_annotations
+from morngan_ros.tools.kaist_annotations import read_annotations
+from morngan_ros.tools.kaist_annotations import require_annotations
 
 EXAMPLES = """\
 kaist-cvpr15/images/set04/V001 --out kaist_bag
@@ -35,10 +38,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     skipped = cli.Skipped()
     video = options.video
     frames = _frames(video)
-    annotations = _find_annotations(video, options.annotations)
+    annotations = _annotations(options, set(frames))
     shots = _shots(video, frames, annotations, skipped, options)
     to_bag.write(shots, len(frames), f'video {video.parent.name}/{video.name}', video, options)
-    if annotations is None:
+    if not annotations.keys() & frames.keys():
         print('no annotations were found; --annotations names their folder')
     return skipped.exit_code()
 
@@ -56,22 +59,18 @@ def _frames(video: Path) -> dict[int, Path]:
     return frames
 
 
-def _find_annotations(video: Path, root: Path | None) -> Path | None:
-    """Find the folder of I00000.txt; where the archive has it unless another root is named."""
-    video = video.resolve()
-    part = Path(video.parent.name, video.name)
-    folder = (root or video.parent.parent.parent / 'annotations') / part
-    if folder.is_dir():
-        return folder
-    if root is not None:
-        raise SourceError(f'{root} holds no annotations of this video: there is no {folder}')
-    return None
+def _annotations(options: argparse.Namespace, numbers: set[int]) -> dict[int, Path]:
+    """Find the annotations: where the archive has them unless another folder is named."""
+    video = options.video.resolve()
+    if options.annotations is not None:
+        return require_annotations(video, options.annotations.resolve(), numbers)
+    return find_annotations(video, video.parent.parent.parent / 'annotations')
 
 
 def _shots(
     video: Path,
     frames: dict[int, Path],
-    annotations: Path | None,
+    annotations: dict[int, Path],
     skipped: cli.Skipped,
     options: argparse.Namespace,
 ) -> Iterator[to_bag.Shot]:
@@ -84,8 +83,10 @@ def _shots(
         except FrameError as error:
             skipped(file.name, error)
             continue
-        text = annotations / f'{file.stem}.txt' if annotations else None
-        found = read_annotations(text) if text is not None and text.is_file() else None
+        text = annotations.get(number)
+        found = (
+            None if text is None else read_annotations(text, partial(skipped.add, 'annotations'))
+        )
         stamp_ns = start_ns + round((number - first) * 1e9 / _RATE)
         yield to_bag.Shot(stamp_ns, counts, found, visible)
 
@@ -98,30 +99,6 @@ def _read_color(file: Path) -> np.ndarray:
     return cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB)
 
 
-def read_annotations(file: Path) -> list[Detection]:
-    """Read the boxes of a frame in the text format of KAIST (bbGt version 3).
-
-    A line is a label, then left, top, width and height in pixels, then occlusion and more. Labels
-    stay as they are: person, people, cyclist, person?.
-
-    Raises:
-        SourceError: A line has another form; the message names file and line.
-    """
-    found = []
-    for number, line in enumerate(file.read_text(encoding='utf-8').splitlines(), 1):
-        if not line.strip() or line.startswith('%'):
-            continue
-        label, *fields = line.split()
-        try:
-            x, y, width, height = (float(field) for field in fields[:4])
-        except ValueError:
-            raise SourceError(
-                f'{file}, line {number}: not a label with left, top, width and height: {line!r}'
-            ) from None
-        found.append(Detection(label, 0, 1.0, (x, y, x + width, y + height)))
-    return found
-
-
 def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = cli.parser('kaist_to_bag', __doc__ or '', EXAMPLES)
     parser.add_argument('video', type=Path, help='folder of a video, which holds lwir and visible')
@@ -129,7 +106,8 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
         '--annotations',
         type=Path,
         metavar='FOLDER',
-        help='holds set00/V000/I00000.txt and so on (default: annotations beside images)',
+        help='holds set00/V000/I00000.txt or .xml, also below lwir, or set00_V000_I00000.txt '
+        '(default: annotations beside images)',
     )
     parser.add_argument(
         '--visible', action='store_true', help=f'write colour too, to {to_bag.VISIBLE_TOPIC}'

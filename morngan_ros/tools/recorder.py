@@ -63,6 +63,10 @@ class Recorder:
                 self._missing.remove(topic)
                 self._subscribe(topic, publishers)
 
+    def flush(self) -> None:
+        """Hand whole chunks to the system, which keeps them if this process is killed."""
+        self._file.flush()
+
     def close(self) -> None:
         """Write the index; the file is complete."""
         self._writer.finish()
@@ -123,6 +127,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             while not stop.is_set():
                 if time.monotonic() - looked > _LOOK_AGAIN:
                     recorder.look()
+                    recorder.flush()
                     looked = time.monotonic()
                 executor.spin_once(timeout_sec=_LOOK_AGAIN)
             _drain(executor, recorder)

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from collections.abc import Sequence
 from functools import partial
 from importlib import import_module
+import math
 from pathlib import Path
 import posixpath
-import sys
 import time
 from typing import Any
 from typing import NamedTuple
@@ -23,9 +23,9 @@ from morngan_ros.bags import BagReader
 from morngan_ros.bags import COMPRESSED_IMAGE
 from morngan_ros.bags import IMAGE
 from morngan_ros.bags import is_bag
+from morngan_ros.bags import OnBadFrame
 from morngan_ros.bags import RawMessage
 from morngan_ros.bags import sibling
-from morngan_ros.errors import FrameError
 from morngan_ros.errors import SourceError
 from morngan_ros.sources import DEFAULT_FRAME_ID
 from morngan_ros.sources import Frame
@@ -33,12 +33,17 @@ from morngan_ros.sources import open_source
 from morngan_ros.sources import Source
 from morngan_ros.tools import cli
 from morngan_ros.tools import ros
+from morngan_ros.tools.pauses import Pauses
 
 EXAMPLES = """\
 night_bag/ --clock
-night_bag/ --rate 0.5 --loop --topic image_raw
-set00/V000/lwir --fps 20 --topic /thermal/image_raw --wait 1
+night_bag/ --topic /boson/image_raw --publish-as image_raw --loop
+set00/V000/lwir --fps 20 --publish-as /thermal/image_raw --wait 1
 sim --frames 100 --ros-args -r __ns:=/front"""
+
+
+# How many types a line names.
+_NAMED = 5
 
 
 class Event(NamedTuple):
@@ -94,32 +99,52 @@ class BagTape:
     Args:
         path: The bag.
         node: Gets the publishers.
-        topic: Publish only the images of the thermal camera, on this name, and its camera_info
-            beside them; None publishes all topics whose types are installed, as they were named.
+        topic: Publish only the images of this topic and the camera_info beside them.
+        publish_as: Publish only images, on this name, and the camera_info beside them; without
+            `topic` those of what looks like a thermal camera. If both are None, all topics whose
+            types are installed are published, as they were named.
         profile: Quality of service of all publishers.
+        on_bad: Called for stretches of the bag that cannot be read.
     """
 
-    def __init__(self, path: Path, node: Node, topic: str | None, profile: QoSProfile) -> None:
+    def __init__(
+        self,
+        path: Path,
+        node: Node,
+        topic: str | None,
+        publish_as: str | None,
+        profile: QoSProfile,
+        on_bad: OnBadFrame,
+    ) -> None:
         self._path = path
+        self._on_bad = on_bad
         self.label = f'bag {path.resolve().name}'
-        with BagReader(path) as bag:
-            image_topic = bag.image_topic()
+        with BagReader(path, on_bad) as bag:
+            image_topic, choice = bag.choose_images(topic)
             kinds = bag.topics
-        if topic is None:
+            cli.tell(bag.notes)
+        if topic is None and publish_as is None:
             names = {recorded: recorded for recorded in kinds}
         else:
-            names = _renamed(image_topic, kinds, topic)
+            cli.tell(filter(None, [choice]))
+            names = _names(image_topic, kinds, publish_as)
         self._image_topic = image_topic
+        classes = {recorded: _message_class(kinds[recorded]) for recorded in names}
         self._publishers = {
             recorded: node.create_publisher(kind, names[recorded], profile)
-            for recorded in names
-            if (kind := _message_class(kinds[recorded])) is not None
+            for recorded, kind in classes.items()
+            if kind is not None
         }
+        missing = sorted({kinds[recorded] for recorded, kind in classes.items() if kind is None})
+        if missing:
+            more = f' and {len(missing) - _NAMED} more' if len(missing) > _NAMED else ''
+            kind_names = ', '.join(missing[:_NAMED]) + more
+            cli.tell([f'messages of types that are not installed are left out: {kind_names}'])
         self.images = self._publishers[image_topic]
         self.publishers = list(self._publishers.values())
 
     def __iter__(self) -> Iterator[Event]:
-        with BagReader(self._path) as bag:
+        with BagReader(self._path, self._on_bad) as bag:
             for message in bag.raw(self._publishers):
                 publish = partial(self._publish, message)
                 yield Event(message.recorded_ns, publish, message.topic == self._image_topic)
@@ -128,10 +153,11 @@ class BagTape:
         self._publishers[message.topic].publish(bytes(message.data))
 
 
-def _renamed(image_topic: str, kinds: dict[str, str], topic: str) -> dict[str, str]:
-    """Choose images and camera_info of a bag and name them after `topic`."""
+def _names(image_topic: str, kinds: dict[str, str], topic: str | None) -> dict[str, str]:
+    """Choose images and camera_info of a bag and name them after `topic`, if there is one."""
     compressed = kinds[image_topic] == COMPRESSED_IMAGE
     base = image_topic.removesuffix('/compressed') if compressed else image_topic
+    topic = topic or base
     names = {image_topic: f'{topic}/compressed' if compressed else topic}
     info = sibling(base, 'camera_info')
     if info in kinds:
@@ -140,21 +166,28 @@ def _renamed(image_topic: str, kinds: dict[str, str], topic: str) -> dict[str, s
 
 
 def _message_class(kind: str) -> Any | None:
-    """Import the class of 'sensor_msgs/msg/Image'; None, and a word of it, if not installed."""
+    """Import the class of 'sensor_msgs/msg/Image'; None if it is not installed."""
     package, _, name = kind.split('/')
     try:
         return getattr(import_module(f'{package}.msg'), name)
     except (ImportError, AttributeError):
-        print(f'left out: messages of {kind}, which is not installed', file=sys.stderr)
         return None
 
 
-def play(tape: Tape, pacer: ros.Pacer, *, loop: bool = False, limit: int | None = None) -> int:
+def play(
+    tape: Tape,
+    pacer: ros.Pacer,
+    pauses: Pauses,
+    *,
+    loop: bool = False,
+    limit: int | None = None,
+) -> int:
     """Publish a tape to its end, or again and again until asked to stop.
 
     Args:
         tape: What to publish.
         pacer: Waits for the moment of each event.
+        pauses: Shortens those between events.
         loop: Begin again at the end.
         limit: End after so many frames.
 
@@ -165,7 +198,10 @@ def play(tape: Tape, pacer: ros.Pacer, *, loop: bool = False, limit: int | None 
     while True:
         first_ns = last_ns = None
         in_round = 0
+        cut_before_ns = pauses.cut_ns
         for event in tape:
+            if last_ns is not None:
+                pauses.between(last_ns, event.time_ns, in_round)
             if not pacer.wait_until(event.time_ns):
                 return frames + in_round
             event.publish()
@@ -178,7 +214,8 @@ def play(tape: Tape, pacer: ros.Pacer, *, loop: bool = False, limit: int | None 
         if not loop or first_ns is None or last_ns is None:
             return frames
         # The first frame again comes one frame's time after the last.
-        pacer.wait_until(last_ns + (last_ns - first_ns) // max(1, in_round - 1))
+        played_ns = last_ns - first_ns - (pauses.cut_ns - cut_before_ns)
+        pacer.wait_until(last_ns + played_ns // max(1, in_round - 1))
         pacer.restart()
 
 
@@ -189,34 +226,42 @@ def main(argv: Sequence[str] | None = None) -> int:
     options = _parse(own)
     if options.rate <= 0:
         raise SourceError(f'--rate must be above zero, not {options.rate}')
+    if not options.max_gap >= 0:
+        raise SourceError(f'--max-gap must be zero or more seconds, not {options.max_gap}')
     skipped = cli.Skipped()
     with ros.node('replay', arguments) as (node, stop):
         tape = _open_tape(options, node, skipped)
         tick = _clock(node) if options.clock else None
         ros.wait_for_subscribers(tape.images, options.wait, stop)
+        pacer = ros.Pacer(stop, options.rate, tick)
+        pauses = Pauses(pacer, options.max_gap if isinstance(tape, BagTape) else math.inf)
         started = time.monotonic()
-        frames = play(
-            tape, ros.Pacer(stop, options.rate, tick), loop=options.loop, limit=options.frames
-        )
+        frames = play(tape, pacer, pauses, loop=options.loop, limit=options.frames)
         seconds = time.monotonic() - started
+        pauses.sum_up()
         ros.deliver(tape.publishers)
         print(
             f'published {frames} frames of {tape.label} on {tape.images.topic_name} '
             f'in {seconds:.1f} s'
         )
-    if frames == 0 and skipped.names:
+    if frames == 0 and skipped:
         raise SourceError(f'{tape.label}: none of its frames could be read')
     return skipped.exit_code()
 
 
-def _open_tape(
-    options: argparse.Namespace, node: Node, on_bad: Callable[[str, FrameError], None]
-) -> Tape:
+def _open_tape(options: argparse.Namespace, node: Node, on_bad: OnBadFrame) -> Tape:
     profile = ros.qos(options.qos)
-    topics = [posixpath.join(c, options.topic or 'image_raw') for c in options.cameras or ['']]
-    if is_bag(Path(options.input)):
-        _require_cameras(Path(options.input), node, topics if options.cameras else [])
-        return BagTape(Path(options.input), node, options.topic, profile)
+    path = Path(options.input)
+    named = options.publish_as or 'image_raw'
+    topics = [posixpath.join(camera, named) for camera in options.cameras or ['']]
+    if is_bag(path):
+        _require_cameras(path, node, topics if options.cameras else [])
+        return BagTape(path, node, options.topic, options.publish_as, profile, on_bad)
+    if options.topic is not None:
+        raise SourceError(
+            f'--topic chooses an image topic of a bag, and {path} is none; '
+            '--publish-as names the topic to publish on'
+        )
     source = open_source(
         options.input,
         rate=options.fps,
@@ -225,6 +270,7 @@ def _open_tape(
         frames=options.frames,
         on_bad=on_bad,
     )
+    cli.tell(source.notes)
     return FrameTape(source, node, topics, profile)
 
 
@@ -265,8 +311,21 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument('--clock', action='store_true', help='publish /clock, for use_sim_time')
     parser.add_argument(
         '--topic',
-        help='publish images on this topic (default: image_raw); '
-        'of a bag only the images and their camera_info (default: all topics, as recorded)',
+        help='image topic of a bag: publish only it and its camera_info (default: all topics)',
+    )
+    parser.add_argument(
+        '--publish-as',
+        metavar='TOPIC',
+        help='publish the images on this topic (default: image_raw; of a bag as recorded); '
+        'of a bag only them and their camera_info',
+    )
+    parser.add_argument(
+        '--max-gap',
+        type=float,
+        default=60.0,
+        metavar='SECONDS',
+        help='longest pause in a bag; longer ones are shortened, inf keeps them '
+        '(default: %(default)s)',
     )
     parser.add_argument(
         '--cameras',

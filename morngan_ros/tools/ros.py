@@ -166,6 +166,12 @@ class Pacer:
         """Take the next time as one that is due at once."""
         self._origin = None
 
+    def skip(self, duration_ns: int) -> None:
+        """Take so much recorded time as passed already."""
+        if self._origin is not None:
+            first_ns, started = self._origin
+            self._origin = first_ns + duration_ns, started
+
     def wait_until(self, time_ns: int) -> bool:
         """Sleep until the time comes; False if asked to stop."""
         if self._origin is None:

@@ -2,11 +2,13 @@
 
 import argparse
 from collections import Counter
+from collections.abc import Callable
 from collections.abc import Iterable
 from collections.abc import Sequence
 from itertools import chain
 from pathlib import Path
 import time
+from typing import Any
 from typing import NamedTuple
 
 import numpy as np
@@ -65,6 +67,52 @@ def add_arguments(parser: argparse.ArgumentParser, topic: str) -> None:
     )
     parser.add_argument('--storage', choices=STORAGES, default='mcap', help='default: %(default)s')
     parser.add_argument('--overwrite', action='store_true', help='replace an old bag')
+
+
+class EntryError(ValueError):
+    """An entry of an annotation file cannot be used.
+
+    Args:
+        message: Why.
+        cause: The same in a word or two, by which such entries are counted.
+    """
+
+    def __init__(self, message: str, cause: str) -> None:
+        super().__init__(message)
+        self.cause = cause
+
+
+#: Called with the name of an entry that cannot be used, the cause in a word, and the reason.
+OnBadEntry = Callable[[str, str, str], None]
+
+
+def numbers_of(values: Sequence[Any]) -> list[float]:
+    """Read four finite numbers.
+
+    Raises:
+        EntryError: They are others.
+    """
+    try:
+        numbers = [float(value) for value in values]
+    except (TypeError, ValueError):
+        numbers = []
+    if len(numbers) != 4 or not np.isfinite(numbers).all():
+        raise EntryError(f'not the four numbers of a box: {values!r}', 'box')
+    return numbers
+
+
+def box_of(values: Sequence[Any]) -> tuple[float, float, float, float]:
+    """Turn left, top, width and height, as they were read from a file, into corners.
+
+    Raises:
+        EntryError: They are not four numbers, or describe no box in pixels.
+    """
+    left, top, width, height = numbers_of(values)
+    if width <= 0 or height <= 0:
+        raise EntryError(f'a box without extent: {values!r}', 'box')
+    if max(left, top, width, height) <= 1:
+        raise EntryError(f'shares of the picture, as YOLO writes, no pixels: {values!r}', 'box')
+    return left, top, left + width, top + height
 
 
 def start_ns(options: argparse.Namespace) -> int:

@@ -1,5 +1,6 @@
 """Reading pictures and label maps from folders; what is wrong is named with its cure."""
 
+import math
 from pathlib import Path
 
 import cv2
@@ -24,6 +25,11 @@ def list_images(folder: Path) -> list[Path]:
     if not files:
         raise DataError(f'{folder} holds no pictures ({", ".join(sorted(SUFFIXES))})')
     return files
+
+
+def spread(files: list[Path], most: int) -> list[Path]:
+    """Choose up to `most` files, evenly over the list."""
+    return files[:: max(1, math.ceil(len(files) / most))]
 
 
 def find_companions(

@@ -8,6 +8,7 @@ belongs to their pictures, under the same names:
 - `trainA_thermal`: day thermal registered to trainA, for aligned-day supervision;
 - `dayLow_thermal` and `dayLow_color`: further day frames whose colour is known only at low
   resolution: the whole picture, squeezed;
+- `trainB_masks`: label maps of some night frames, made by people;
 - `thermal`: more thermal frames without labels, drawn with those of trainB.
 
 Several folders can be given, each with its share of the draws; each has what it has.
@@ -72,6 +73,8 @@ class NightSample(TypedDict):
     """Of the image in trainB, int64 []."""
     night_window: torch.Tensor
     """Top, left and side of the crop in pixels of the image, int64 [3]."""
+    night_masks: torch.Tensor
+    """True labels, int64 [S, S]; 255 where nobody has drawn any, or the run has no use for them."""
     guided: torch.Tensor
     """Whether the memory found a partner for the day crop, bool []."""
 
@@ -86,7 +89,7 @@ class LowSample(TypedDict):
 
 
 class Sample(DaySample, NightSample, total=False):
-    """One draw; what is of low resolution is there if the recipe has a use for it."""
+    """One draw; colour at low resolution is there if the recipe has a use for it."""
 
     low_thermal: torch.Tensor
     low_color: torch.Tensor
@@ -115,6 +118,15 @@ def _needed(roots: list[Path], shares: Sequence[float] | None, names: Sequence[s
 def _thermal_partners(root: Path, pictures: list[Path]) -> list[Path]:
     cure = 'set aligned: 0 in every phase to train unpaired'
     return find_companions(root / 'trainA_thermal', pictures, cure)
+
+
+def _masks(night: Pictures) -> list[Path | None]:
+    """Find the masks of the night frames that have one."""
+    files = [p.parent.parent / 'trainB_masks' / f'{p.stem}.png' for p in night]
+    found = [file if file.is_file() else None for file in files]
+    if not any(found):
+        raise DataError('no night frame has a mask in trainB_masks; copy them, or set mb: 0')
+    return found
 
 
 def _low_partners(root: Path, pictures: list[Path]) -> list[Path]:
@@ -182,6 +194,7 @@ class UnpairedCrops(Dataset[Sample]):
         shares: Of the draws, one a folder; None draws every picture equally often.
         aligned: Read `trainA_thermal` too.
         low: Read `dayLow_thermal` and `dayLow_color` too.
+        masked: Read `trainB_masks` too.
         labelled: Read the teachers' masks too.
         denoise: Apply semantic denoising to the labels.
 
@@ -198,6 +211,7 @@ class UnpairedCrops(Dataset[Sample]):
         shares: Sequence[float] | None = None,
         aligned: bool,
         low: bool = False,
+        masked: bool = False,
         labelled: bool = False,
         denoise: bool = True,
     ) -> None:
@@ -211,6 +225,7 @@ class UnpairedCrops(Dataset[Sample]):
         self.partners = self.day.companions(_thermal_partners) if aligned else None
         self.low = _needed(roots, shares, LOW) if low else None
         self.low_color = self.low.companions(_low_partners) if self.low else []
+        self.masks = _masks(self.night) if masked else None
         self.labels = (
             LabelMaps(self.day, recipe.labels.fusion, denoise=denoise) if labelled else None
         )
@@ -305,5 +320,14 @@ class UnpairedCrops(Dataset[Sample]):
             'night_edges': self.night_edges(j, frame, crop, night),
             'night_index': torch.tensor(j),
             'night_window': torch.tensor((crop.top, crop.left, crop.side)),
+            'night_masks': torch.from_numpy(self._night_mask(j, frame, crop).astype(np.int64)),
             'guided': torch.tensor(pick.window is not None),
         }
+
+    def _night_mask(self, j: int, frame: np.ndarray, crop: Crop) -> np.ndarray:
+        file = self.masks[j] if self.masks else None
+        if file is None:
+            return self._unlabelled()
+        whole = read_map(file)
+        check_size(file, whole, frame)
+        return crop.labels(whole)

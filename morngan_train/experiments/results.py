@@ -29,7 +29,11 @@ FURTHER = (
     'ap50_tiled_mean',
     'psnr',
     'ssim',
+    'kid',
+    'colorfulness',
     'flicker',
+    'warp',
+    'warp_pan',
     'speed_ms',
 )
 """Scores of ours that are shown where the paper has no such column."""

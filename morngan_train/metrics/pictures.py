@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+import cv2
 import numpy as np
 import torch
 
@@ -51,3 +52,30 @@ def flicker(
         noisy = thermal + rng.normal(0, NOISE, thermal.shape)
         frames.append(colorize(np.rint(noisy).clip(0, 255).astype(np.uint8)).astype(np.int16))
     return float(np.abs(np.diff(np.stack(frames), axis=0)).mean())
+
+
+def warp_error(
+    earlier: np.ndarray, later: np.ndarray, source: np.ndarray, known: np.ndarray
+) -> float:
+    """Measure how a picture changes besides moving.
+
+    Args:
+        earlier: uint8 [H, W, 3].
+        later: uint8 [H, W, 3].
+        source: Where the earlier picture shows what the pixels of the later one show: x and y,
+            float32 [H, W, 2].
+        known: Where that is so, bool [H, W].
+
+    Returns:
+        Mean absolute change where it is known, in levels of 255.
+    """
+    moved = cv2.remap(earlier.astype(np.float32), source[..., 0], source[..., 1], cv2.INTER_LINEAR)
+    return float(np.abs(moved - later)[known].mean())
+
+
+def contrast(pictures: np.ndarray) -> float:
+    """Return the deviation of the values around their channel's mean, of uint8 [N, H, W, 3].
+
+    Chroma counts like luma: a change of hue is an error of steadiness too.
+    """
+    return float(np.sqrt(pictures.reshape(-1, 3).astype(np.float64).var(axis=0).mean()))

@@ -1,5 +1,6 @@
 """Scorers judge the pictures of a test set one by one and sum up the judgements at the end."""
 
+from collections.abc import Callable
 from collections.abc import Iterator
 from collections.abc import Mapping
 from collections.abc import Sequence
@@ -22,6 +23,9 @@ from morngan_train.metrics.apce import kept_edges
 from morngan_train.metrics.detection import average_precision
 from morngan_train.metrics.detection import Boxes
 from morngan_train.metrics.looking import Found
+from morngan_train.metrics.realism import colorfulness
+from morngan_train.metrics.realism import kid
+from morngan_train.metrics.realism import kid_error
 from morngan_train.metrics.segmentation import confusion
 from morngan_train.metrics.segmentation import FLIR_CLASSES
 from morngan_train.metrics.segmentation import iou
@@ -189,13 +193,18 @@ class Scenes:
         self.parser = parser
 
     def judge(self, index: int, thermal: np.ndarray, color: np.ndarray) -> Any:
-        """Count pixels by true and seen class, see `Scorer`."""
+        """Count pixels by true and seen class, None without a mask, see `Scorer`."""
         assert self.test_set.masks is not None
-        mask = read_mask(self.test_set.masks[index], thermal)
+        path = self.test_set.masks[index]
+        if path is None:
+            return None
+        mask = read_mask(path, thermal)
         return confusion(mask, self.parser.parse(index, color)).tolist()
 
     def of_frame(self, index: int, judgement: Any) -> Scores:
         """See `Scorer`."""
+        if judgement is None:
+            return {'miou_flir': float('nan')}
         return {'miou_flir': mean_iou(iou(np.asarray(judgement)), FLIR_CLASSES)}
 
     def scores(self, judgements: Judgements) -> Scores:
@@ -211,5 +220,47 @@ class Scenes:
         there = np.isfinite(self._ious(judgements))
         return {name: int(there[list(classes)].sum()) for name, classes in MEANS.items()}
 
+    def masked(self, judgements: Judgements) -> list[Any]:
+        """List the counts of the frames that have masks."""
+        return [counts for counts in judgements.values() if counts is not None]
+
     def _ious(self, judgements: Judgements) -> np.ndarray:
-        return iou(np.asarray([*judgements.values()], np.int64).sum(axis=0))
+        return iou(np.asarray(self.masked(judgements), np.int64).sum(axis=0))
+
+
+class Realism:
+    """KID to real day pictures, and colourfulness.
+
+    Args:
+        see: Gives the features of the parts of a picture: uint8 [H, W, 3] -> float64 [P, D].
+        real: Features of the parts of real day pictures, float64 [M, D].
+    """
+
+    name = 'realism'
+
+    def __init__(self, see: Callable[[np.ndarray], np.ndarray], real: np.ndarray) -> None:
+        self.see = see
+        self.real = real
+
+    def judge(self, index: int, thermal: np.ndarray, color: np.ndarray) -> Any:
+        """Look at the parts of a picture, see `Scorer`."""
+        return {'features': self.see(color).tolist(), 'colorfulness': colorfulness(color)}
+
+    def of_frame(self, index: int, judgement: Any) -> Scores:
+        """See `Scorer`; a distance of sets is none of single pictures."""
+        return {'colorfulness': judgement['colorfulness']}
+
+    def scores(self, judgements: Judgements) -> Scores:
+        """See `Scorer`."""
+        features = self._features(judgements)
+        return {
+            'kid': kid(features.reshape(-1, features.shape[-1]), self.real),
+            'colorfulness': mean([j['colorfulness'] for j in judgements.values()]),
+        }
+
+    def error(self, judgements: Judgements) -> float:
+        """Estimate the standard error of KID, see `kid_error`."""
+        return kid_error(self._features(judgements), self.real)
+
+    def _features(self, judgements: Judgements) -> np.ndarray:
+        return np.asarray([j['features'] for j in judgements.values()], np.float64)

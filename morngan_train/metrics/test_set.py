@@ -25,31 +25,46 @@ class TestSet:
     """YOLO text; None if there is no `testB_boxes`."""
     ignore: list[Path] | None
     """Likewise, `testB_ignore`."""
-    masks: list[Path] | None
-    """PNG of trainIds, `testB_masks`."""
+    masks: list[Path | None] | None
+    """PNG of trainIds, `testB_masks`; None for frames without."""
 
 
 def open_test_set(data: Path) -> TestSet:
     """List a test set.
 
     Raises:
-        DataError: There are no frames, or a folder lacks the files of some frames.
+        DataError: There are no frames, or a folder of boxes lacks the files of some of them, or a
+            folder of masks those of all.
     """
     frames = list_images(data / 'testB')
-    text, png = frozenset({'.txt'}), frozenset({'.png'})
     return TestSet(
         frames,
-        _partners(data / 'testB_boxes', frames, text),
-        _partners(data / 'testB_ignore', frames, text),
-        _partners(data / 'testB_masks', frames, png),
+        _boxes(data / 'testB_boxes', frames),
+        _boxes(data / 'testB_ignore', frames),
+        _masks(data / 'testB_masks', frames),
     )
 
 
-def _partners(folder: Path, frames: list[Path], suffixes: frozenset[str]) -> list[Path] | None:
+def _boxes(folder: Path, frames: list[Path]) -> list[Path] | None:
+    """Find the boxes of all frames: without a file nobody knows whether there are objects."""
     if not folder.is_dir():
         return None
     cure = 'add them (a file of boxes may be empty), or remove the folder'
-    return find_companions(folder, frames, cure, suffixes)
+    return find_companions(folder, frames, cure, frozenset({'.txt'}))
+
+
+def _masks(folder: Path, frames: list[Path]) -> list[Path | None] | None:
+    """Find the masks of some frames: to draw them is so much work that few may have one."""
+    if not folder.is_dir():
+        return None
+    masks = {path.stem: path for path in folder.iterdir() if path.suffix.lower() == '.png'}
+    found = [masks.get(frame.stem) for frame in frames]
+    if not any(found):
+        raise DataError(
+            f'{folder} has no mask of any frame in {frames[0].parent}, such as '
+            f'{frames[0].stem}.png; add some, or remove the folder'
+        )
+    return found
 
 
 def read_mask(path: Path, frame: np.ndarray) -> np.ndarray:

@@ -37,6 +37,9 @@ class Evaluation(BaseModel):
     detector_sha256: str = ''
     parser: str = ''
     parser_sha256: str = ''
+    reference: str = ''
+    reference_sha256: str = ''
+    kid_error: float | None = None
     resized: int = 0
     left_out: dict[str, str] = {}
     apce_curve: Curve | None = None

@@ -76,6 +76,9 @@ def _facts(methods: Sequence[Method], pictures: dict[str, Any] | None) -> str:
         'Data': [f'{methods[0].evaluation.data}, {frames}'],
         'Detector': _tools((m.evaluation.detector, m.evaluation.detector_sha256) for m in methods),
         'Parser': _tools((m.evaluation.parser, m.evaluation.parser_sha256) for m in methods),
+        'Real day': _tools(
+            (m.evaluation.reference, m.evaluation.reference_sha256) for m in methods
+        ),
         'Made': [datetime.now().astimezone().strftime('%Y-%m-%d %H:%M %Z')],
     }
     return ''.join(
@@ -96,6 +99,7 @@ def _methods(methods: Sequence[Method]) -> str:
         about = method.evaluation
         notes = [about.model * (about.model != method.name), about.sha256[:12], about.provider]
         notes += [f'{about.resized} pictures were resized, which blurs edges'] * bool(about.resized)
+        notes += [f'standard error of KID {about.kid_error:.3f}'] if about.kid_error else []
         notes += [f'{name} not measured: {reason}' for name, reason in about.left_out.items()]
         items.append(
             f'<li><i class="key {color_class(i)}"></i><strong>{escape(method.name)}</strong> '

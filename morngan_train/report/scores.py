@@ -16,7 +16,7 @@ class Column(NamedTuple):
         band: What it stands under together with its neighbours.
         factor: From JSON to what is shown; 100 for percent.
         digits: Behind the point.
-        higher: Whether higher is better.
+        higher: Whether higher is better; None: neither is.
         always: Whether it is shown even if no method has it.
     """
 
@@ -25,7 +25,7 @@ class Column(NamedTuple):
     band: str = ''
     factor: int = 1
     digits: int = 3
-    higher: bool = True
+    higher: bool | None = True
     always: bool = True
 
     def show(self, value: float) -> str:
@@ -39,7 +39,8 @@ class Group(NamedTuple):
     Attributes:
         title: Heading.
         unit: What the figures are.
-        tool: Field of an evaluation with what was measured by, `detector`, `parser` or none.
+        tool: Field of an evaluation with what was measured by, `detector`, `parser`, `reference` or
+            none.
         columns: In their order.
         published: Numbers of the paper's tables that have such scores.
     """
@@ -94,9 +95,21 @@ GROUPS = (
             Column('psnr', 'PSNR, dB', 'likeness to day', digits=1),
             Column('ssim', 'SSIM', 'likeness to day'),
             Column('flicker', 'flicker, levels', 'under noise', digits=2, higher=False),
+            Column('warp', 'camera stands', 'warp error, % of contrast', 100, 2, higher=False),
+            Column('warp_pan', 'camera pans', 'warp error, % of contrast', 100, 2, higher=False),
             Column('speed_ms', 'ms a frame', 'speed', digits=1, higher=False),
         ),
         (5,),
+    ),
+    Group(
+        'Realism',
+        'distance to real day pictures',
+        'reference',
+        (
+            Column('kid', 'KID', 'realism', higher=False),
+            Column('colorfulness', 'colourfulness', 'realism', digits=1, higher=None),
+        ),
+        (),
     ),
 )
 """All that `evaluate` measures and the page knows; what it does not know comes in a last table."""

@@ -18,7 +18,7 @@ from morngan_train.report.scores import KNOWN
 DASH = '<td class="none"><span aria-label="not measured">–</span></td>'
 DATASETS = ('FLIR', 'KAIST')
 """Of the paper."""
-_TOOL = {'detector': 'found by', 'parser': 'parsed by', '': ''}
+_TOOL = {'detector': 'found by', 'parser': 'parsed by', 'reference': 'compared with', '': ''}
 
 
 def score_tables(methods: Sequence[Method]) -> str:
@@ -74,7 +74,7 @@ def _head(group: Group, columns: Sequence[Column]) -> str:
             arrow, word = ('↑', 'higher') if column.higher else ('↓', 'lower')
             direction = f'<abbr title="{word} is better">{arrow}</abbr>'
             # Where nobody knows what is better, nothing is claimed.
-            direction = direction if column.score in KNOWN else ''
+            direction = direction if column.score in KNOWN and column.higher is not None else ''
             names.append(f'<th scope="col">{escape(column.label)} {direction}</th>')
     tool = f'<th scope="col" rowspan="2" class="tool">{_TOOL[group.tool]}</th>' * bool(group.tool)
     rows = f'<tr><th scope="col" rowspan="2">method</th>{"".join(bands)}{tool}</tr>'
@@ -104,7 +104,7 @@ def _best(column: Column, methods: Sequence[Method]) -> str | None:
     # Raw frames keep all their edges by definition: no achievement.
     entered = [m for m in methods if not (m.raw and column.score == 'apce')]
     values = [v for m in entered if (v := m.evaluation.scores.get(column.score)) is not None]
-    if len(values) < 2 or column.score not in KNOWN:
+    if len(values) < 2 or column.score not in KNOWN or column.higher is None:
         return None
     return column.show(max(values) if column.higher else min(values))
 
@@ -118,13 +118,13 @@ def _comparable(group: Group, methods: Sequence[Method]) -> bool:
 
 
 def _tool(group: Group, method: Method) -> str:
-    evaluation = method.evaluation
-    return evaluation.detector if group.tool == 'detector' else evaluation.parser
+    name: str = getattr(method.evaluation, group.tool)
+    return name
 
 
 def _digest(group: Group, method: Method) -> str:
-    evaluation = method.evaluation
-    return evaluation.detector_sha256 if group.tool == 'detector' else evaluation.parser_sha256
+    digest: str = getattr(method.evaluation, f'{group.tool}_sha256')
+    return digest
 
 
 def _paper(published: PublishedTable, tool: str, columns: Sequence[Column]) -> str:

@@ -79,6 +79,32 @@ def test_failing_frames_are_an_error_while_they_fail() -> None:
     assert say(counted('failed'))['colorize'].level == OK  # the last frame worked
 
 
+def test_while_every_frame_is_bad_no_frame_is_colorized() -> None:
+    refused = counted('bad', 'bad: encoding')
+    work = say(refused)['colorize']
+    assert work.level == WARN
+    assert work.message == 'no frame is colorized, all are bad: encoding'
+    refused.count('published', now=95.0)
+    assert say(refused)['colorize'].level == OK  # some are
+    assert say(counted('bad', 'bad: encoding', at=80.0))['colorize'].level == OK
+
+
+def test_boxes_that_are_left_out_are_a_warning() -> None:
+    work = say(counted('published', 'detector: not finite', 'detector: without extent'))['colorize']
+    assert work.level == WARN
+    assert work.message == 'boxes of the detector are left out: not finite, without extent'
+    assert values(work)['detector: not finite'] == '1'
+    assert say(counted('detector: not finite', at=80.0))['colorize'].level == OK
+
+
+def test_causes_of_failures_are_counted_with_the_model() -> None:
+    said = say(counted('failed', 'failed: not finite', 'bad: layout'), trouble='NaN')
+    assert said['colorize'].level == ERROR
+    assert values(said['colorize'])['failed: not finite'] == '1'
+    assert 'failed: not finite' not in values(said['input'])
+    assert 'bad: layout' not in values(said['colorize'])
+
+
 @pytest.mark.parametrize(
     ('changes', 'words'),
     [

@@ -11,7 +11,6 @@ from tiny_models import save_foreign_generator
 from tiny_models import save_generator
 
 from morngan_ros.engine import load_engine
-from morngan_ros.errors import FrameError
 from morngan_ros.errors import ModelError
 from morngan_ros.errors import ProviderError
 
@@ -78,9 +77,9 @@ def test_strided_input_is_read_right(tmp_path: Path, provider: str) -> None:
 def test_wrong_arrays_are_refused(tmp_path: Path, provider: str) -> None:
     engine = load_engine(save_generator(tmp_path / 'a.onnx', size=(8, 8)), provider)
     for wrong in (np.zeros((1, 1, 8, 9), np.uint8), np.zeros((1, 1, 8, 8), np.float32)):
-        with pytest.raises(FrameError, match=r"takes 'thermal' uint8 \[1, 1, 8, 8\], got"):
+        with pytest.raises(ModelError, match=r"takes 'thermal' uint8 \[1, 1, 8, 8\], got"):
             engine(wrong)
-    with pytest.raises(FrameError, match='takes 1 inputs, got 2'):
+    with pytest.raises(ModelError, match='takes 1 inputs, got 2'):
         engine(np.zeros((1, 1, 8, 8), np.uint8), np.zeros(1))
 
 

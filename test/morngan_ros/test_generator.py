@@ -103,13 +103,6 @@ def test_other_frames_are_refused(tmp_path: Path, frame: np.ndarray) -> None:
         generator(frame)
 
 
-def test_fixed_size_refuses_another(tmp_path: Path) -> None:
-    generator = Generator.load(save_generator(tmp_path / 'a.onnx', size=(8, 8)))
-    assert generator(np.zeros((8, 8), np.uint8)).shape == (8, 8, 3)
-    with pytest.raises(FrameError, match=r'\[1, 1, 8, 8\].*export a model for this size'):
-        generator(np.zeros((8, 12), np.uint8))
-
-
 def test_a_detector_is_no_generator(tmp_path: Path) -> None:
     path = save_detector(tmp_path / 'yolo.onnx', np.zeros((1, 6, 9)), names={0: 'a', 1: 'b'})
     with pytest.raises(ModelError, match=r'yolo\.onnx: no generator; expected .* found .*output0'):

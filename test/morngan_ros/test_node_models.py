@@ -5,8 +5,10 @@ from collections.abc import Iterator
 import gc
 from pathlib import Path
 import time
+from typing import Any
 import weakref
 
+import numpy as np
 import pytest
 
 pytest.importorskip('rclpy', reason='needs ROS 2')
@@ -17,9 +19,15 @@ from rclpy.parameter import Parameter
 import ros_fixtures  # noqa: F401  a domain of its own
 from ros_fixtures import header
 from ros_fixtures import thermal
+from sensor_msgs.msg import Image
 from std_srvs.srv import Trigger
+from tiny_models import save_foreign_generator
 from tiny_models import save_generator
+from tiny_models import save_normalizing_generator
+from tiny_models import save_outputs_detector
+from vision_msgs.msg import Detection2DArray
 
+from morngan_ros import diagnostics
 from morngan_ros.colorize_node import ColorizeNode
 from morngan_ros.messages import to_image
 
@@ -161,3 +169,112 @@ def test_no_file_descriptor_for_the_report_ends_nothing(inside, monkeypatch):
 
     monkeypatch.setattr('morngan_ros.proc.read', fail)
     inside.node._reporter.report()
+
+
+# Models of other people
+
+
+def colorize(inside: Inside, picture: np.ndarray, number: int) -> None:
+    """Show the node a frame, and wait until it is done with it."""
+    ends = ('published', 'bad', 'failed')
+    before = sum(map(inside.count, ends))
+    inside.node._worker.put(to_image(picture, header(number), 'mono8'))
+    inside.spin_until(lambda: sum(map(inside.count, ends)) > before)
+
+
+def work(inside: Inside, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Return what the node says of its work."""
+    said: list[str] = []
+    compose = diagnostics.statuses
+
+    def keep(*arguments: Any) -> Any:
+        statuses = compose(*arguments)
+        said.append(f'{ord(statuses[0].level)} {statuses[0].message}')
+        return statuses
+
+    with monkeypatch.context() as patch:
+        patch.setattr(diagnostics, 'statuses', keep)
+        inside.node._reporter.report()
+    return said[0]
+
+
+@pytest.fixture
+def watched(inside: Inside) -> Inside:
+    inside.node.create_subscription(Image, 'color/image_raw', lambda _: None, 10)
+    inside.node.create_subscription(Detection2DArray, 'detections', lambda _: None, 10)
+    inside.spin_until(lambda: len(inside.node._outputs.watched(detecting=True)) > 1)
+    return inside
+
+
+def reload(inside: Inside) -> Trigger.Response:
+    response = Trigger.Response()
+    call = inside.node._on_reload_model
+    task = inside.executor.create_task(call, Trigger.Request(), response)
+    inside.spin_until(task.done)
+    return response
+
+
+def test_a_model_that_gives_nan_is_not_taken(inside, tmp_path):
+    bad = save_foreign_generator(tmp_path / 'nan.onnx', output_range=(-1.0, np.inf))
+    assert inside.set(model=str(bad))
+    response = reload(inside)
+    assert not response.success
+    assert 'the old model stays' in response.message
+    assert 'gives NaN or infinity' in response.message
+    assert name(inside) == 'tiny'
+    inside.node.trigger_deactivate()
+    inside.node.trigger_cleanup()
+    inside.node.trigger_configure()
+    assert inside.node._state == 'unconfigured'
+    assert 'gives NaN or infinity' in inside.node._problem
+
+
+def test_nan_while_running_blames_the_model_and_not_the_frame(watched, tmp_path, monkeypatch):
+    path = save_normalizing_generator(tmp_path / 'theirs.onnx')
+    assert watched.set(model=str(path))
+    assert reload(watched).success
+    colorize(watched, np.full((48, 64), 77, np.uint8), 1)
+    assert watched.count('failed: not finite') == watched.count('failed') == 1
+    assert watched.count('bad') == watched.count('published') == 0
+    assert work(watched, monkeypatch).startswith('2 frames fail: OutputError')
+    colorize(watched, thermal(), 2)
+    assert watched.count('published') == 1
+    assert work(watched, monkeypatch) == '0 colorizing'
+
+
+def test_frames_are_resized_for_a_model_of_fixed_size(watched, tmp_path, monkeypatch):
+    path = save_generator(tmp_path / 'fixed.onnx', size=(32, 32), info={'recipe': 'fixed'})
+    assert watched.set(model=str(path), warm_up_size=[64, 48])
+    assert reload(watched).success
+    colorize(watched, thermal(), 1)
+    assert (watched.count('published'), watched.count('bad')) == (1, 0)
+    assert work(watched, monkeypatch) == '0 colorizing'
+
+
+def test_while_every_frame_is_refused_the_status_is_not_ok(watched, monkeypatch):
+    for number in range(3):
+        colorize(watched, np.zeros((4, 4), np.uint8), number)
+    assert work(watched, monkeypatch) == '1 no frame is colorized, all are bad: empty'
+    colorize(watched, thermal(), 4)
+    assert work(watched, monkeypatch) == '0 colorizing'
+
+
+def test_a_detector_without_names_gets_them_by_parameter(watched, tmp_path, monkeypatch):
+    """Its boxes are counted when they turn into none while it runs; colour goes on."""
+    good = np.array([32, 32, 16, 16, 0.2, 0.9], np.float32).reshape(1, 6, 1)
+    detector = save_outputs_detector(tmp_path / 'a.onnx', [good], later=good * np.nan)
+    assert watched.set(detector=str(detector))
+    response = reload(watched)
+    assert not response.success
+    assert 'detector_class_names' in response.message
+    assert watched.set(detector_class_names=['walker', 'rider'])
+    assert reload(watched).success
+    colors = {0: (0, 0, 0), 255: (255, 255, 255)}
+    assert watched.set(model=str(save_generator(tmp_path / 'grey.onnx', colors)))
+    assert reload(watched).success
+    colorize(watched, thermal(64, 64), 1)
+    assert work(watched, monkeypatch) == '0 colorizing'
+    colorize(watched, np.zeros((64, 64), np.uint8), 2)
+    assert watched.count('published') == 2
+    assert watched.count('detector: not finite') == 1
+    assert work(watched, monkeypatch) == '1 boxes of the detector are left out: not finite'

@@ -50,7 +50,7 @@ def bag(tmp_path) -> Path:
 def replay(bag: Path, rate: float) -> Iterator[None]:
     """Play again and again while the block lasts."""
     command = [sys.executable, '-m', 'morngan_ros.tools.replay', str(bag), '--clock', '--loop']
-    command += ['--rate', str(rate), '--topic', '/loop/image_raw', '--wait', '1']
+    command += ['--rate', str(rate), '--publish-as', '/loop/image_raw', '--wait', '1']
     process = subprocess.Popen(command, cwd=ROOT, env=os.environ, stdout=subprocess.DEVNULL)
     try:
         yield

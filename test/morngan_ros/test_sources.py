@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from morngan_ros.bags import BagWriter
+from morngan_ros.bags import DamageError
 from morngan_ros.bags import image_message
 from morngan_ros.errors import FrameError
 from morngan_ros.errors import SourceError
@@ -106,6 +107,64 @@ def test_bag_keeps_stamps_and_frame_ids(tmp_path):
     assert all(f.recorded_ns == f.stamp_ns + 7 for f in frames)
     assert [f.frame_id for f in frames] == ['cam0', 'cam1', 'cam2', 'cam3']
     np.testing.assert_array_equal(frames[3].counts, counts(3))
+
+
+def test_bag_says_what_was_chosen_and_takes_what_is_named(tmp_path):
+    with BagWriter(tmp_path / 'bag') as bag:
+        for topic, dtype in (('/a/image_raw', 'u1'), ('/b/image_raw', 'u2')):
+            bag.write(topic, image_message(counts(1, dtype), START_NS, 'cam'), START_NS)
+    source = open_source(tmp_path / 'bag')
+    assert source.label == 'bag bag /b/image_raw'
+    (note,) = source.notes
+    assert '/b/image_raw (mono16) is taken' in note
+    assert '--topic takes another: /a/image_raw (mono8)' in note
+    named = open_source(tmp_path / 'bag', topic='a/image_raw')
+    assert (named.label, named.notes) == ('bag bag /a/image_raw', [])
+
+
+def test_bag_that_was_cut_off_is_read_as_far_as_it_goes_each_time(tmp_path):
+    with BagWriter(tmp_path / 'bag') as bag:
+        for index in range(40):
+            message = image_message(np.full((200, 300), index, 'u2'), START_NS + index, 'cam')
+            bag.write('/image_raw', message, START_NS + index)
+    path = tmp_path / 'bag/bag.mcap'
+    path.write_bytes(path.read_bytes()[: path.stat().st_size * 2 // 3])
+    told = []
+    source = open_source(tmp_path / 'bag', on_bad=lambda name, error: told.append(error))
+    for _ in range(2):
+        told.clear()
+        values = [int(frame.counts[0, 0]) for frame in source]
+        assert values == list(range(source.length))
+        assert [error.cause for error in told] == ['cut off', 'missing messages']
+        assert all(isinstance(error, DamageError) for error in told)
+    assert 9 <= source.length < 40
+    with pytest.raises(SourceError, match='the recorder was killed or the file was cut off'):
+        list(open_source(tmp_path / 'bag'))
+
+
+def test_topic_of_what_is_no_bag_is_refused(tmp_path):
+    folder = fill(tmp_path / 'a', ['0.png'])
+    for where in (folder, save_video(tmp_path / 'a.avi'), 'sim'):
+        with pytest.raises(SourceError, match='is no bag, so it has no topic /image_raw'):
+            open_source(where, topic='/image_raw')
+
+
+def test_hidden_files_are_no_pictures(tmp_path):
+    folder = fill(tmp_path / 'a', ['0.png', '1.png'])
+    (folder / '._0.png').write_bytes(b'\0\5\x16\7')
+    assert [frame.name for frame in open_source(folder)] == ['0', '1']
+
+
+def test_bags_in_a_folder_of_others_are_named(tmp_path):
+    for name in ('monday', 'tuesday'):
+        with BagWriter(tmp_path / 'week' / name) as bag:
+            bag.write('/image_raw', image_message(counts(1), START_NS, 'cam'), START_NS)
+    with pytest.raises(SourceError, match='name one of the bags in it: monday, tuesday'):
+        open_source(tmp_path / 'week')
+    fill(tmp_path / 'week', ['0.png'])
+    source = open_source(tmp_path / 'week')
+    assert source.length == 1
+    assert 'holds bags too; to read one, name it: monday, tuesday' in source.notes[0]
 
 
 def test_simulation_is_the_same_each_time():

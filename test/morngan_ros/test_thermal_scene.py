@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from morngan_ros.exposure import Exposure
-from morngan_ros.thermal_scene import Box
+from morngan_ros.street_picture import Box
+from morngan_ros.street_picture import SMALLEST_OBJECT
 from morngan_ros.thermal_scene import main
-from morngan_ros.thermal_scene import SMALLEST_OBJECT
 from morngan_ros.thermal_scene import ThermalScene
 
 # 2 s: walkers on the crosswalk. 21 s: the first car has just come past.

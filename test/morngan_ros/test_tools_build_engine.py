@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 import pytest
 from tiny_models import save_detector
+from tiny_models import save_foreign_generator
 from tiny_models import save_generator
 
 from morngan_ros.errors import SourceError
@@ -51,6 +52,38 @@ def test_other_colors_fail(tmp_path: Path) -> None:
     model = save_generator(tmp_path / 'a.onnx')
     other = save_generator(tmp_path / 'b.onnx', {0: (0, 0, 0), 255: (255, 255, 255)})
     assert build_engine.main([str(model), f'--reference={other}', SIZE]) == cli.INCOMPLETE
+
+
+def test_pictures_that_are_none_fail_the_gate(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """An engine whose sums overflow; the reference is sound."""
+    model = save_generator(tmp_path / 'a.onnx')
+    black = save_generator(tmp_path / 'black.onnx', {0: (0, 0, 0), 255: (0, 0, 0)})
+    command = [str(black), f'--reference={model}', SIZE, '--min-psnr=1']
+    assert build_engine.main(command) == cli.INCOMPLETE
+    said = capsys.readouterr()
+    assert 'PSNR to fp32 over 8 frames: 0.0 dB\n8 of 8 pictures are unusable' in said.out
+    assert '0.0 dB is below the 1 dB' in said.err
+
+
+def test_a_model_that_gives_nan_is_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    model = save_foreign_generator(tmp_path / 'a.onnx', output_range=(-1.0, np.inf))
+    assert build_engine.main([str(model), SIZE]) == cli.FAILED
+    assert 'error: ' + str(model) + ': gives NaN or infinity' in capsys.readouterr().err
+
+
+def test_names_of_the_classes_of_a_detector(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    model = save_generator(tmp_path / 'a.onnx')
+    detector = save_detector(tmp_path / 'b.onnx', np.zeros((1, 6, 9)), names=None)
+    command = [str(model), f'--detector={detector}', SIZE]
+    assert build_engine.main(command) == cli.FAILED
+    assert '--class-names' in capsys.readouterr().err
+    assert build_engine.main([*command, '--class-names=person,car']) == 0
 
 
 def test_frames_of_a_folder_are_scaled(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

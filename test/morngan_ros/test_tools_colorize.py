@@ -5,6 +5,9 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from recordings import frames
+from recordings import THERMAL
+from recordings import write_mcap
 from tiny_models import expected_color
 from tiny_models import save_detector
 from tiny_models import save_generator
@@ -55,6 +58,19 @@ def assert_color(picture: np.ndarray, counts: np.ndarray) -> None:
     """Compare with what the tiny model gives; it may round halves either way."""
     assert picture.shape == (*counts.shape, 3)
     assert np.abs(picture.astype(int) - expected_color(counts)).max() <= 1
+
+
+def test_class_names_of_a_detector_without_them(tmp_path, model, capsys):
+    columns = np.array([32, 32, 20, 10, 0.2, 0.9], np.float32).reshape(1, 6, 1)
+    bare = save_detector(tmp_path / 'bare.onnx', columns, names=None)
+    frames = fill(tmp_path / 'frames', ['a.png'])
+    command = [frames, '--out', tmp_path / 'out', '--model', model, '--detector', bare, '--overlay']
+    assert run(*command) == 2
+    assert '--class-names' in capsys.readouterr().err
+    assert run(*command, '--class-names', 'person, car') == 0
+    with pytest.raises(SystemExit):
+        run(*command, '--class-names', 'person,,car')
+    assert 'names look like person,bicycle,car' in capsys.readouterr().err
 
 
 def test_folder_to_folder(tmp_path, model, capsys):
@@ -167,6 +183,54 @@ def test_bag_to_bag(tmp_path, model, detector, storage):
     )
 
 
+def save_two_cameras(path: Path) -> Path:
+    with BagWriter(path) as bag:
+        for index in range(3):
+            stamp = START_NS + index
+            for topic, counts in (('/a/image_raw', thermal(9)), ('/boson/image', thermal(index))):
+                bag.write(topic, image_message(counts, stamp, 'cam'), stamp)
+    return path
+
+
+def test_of_two_cameras_one_is_taken_and_said_and_the_other_can_be(tmp_path, model, capsys):
+    bag = save_two_cameras(tmp_path / 'two')
+    assert run(bag, '--out', tmp_path / 'day', '--model', model) == 0
+    said = capsys.readouterr()
+    assert '3 frames of bag two /boson/image' in said.out
+    assert '/boson/image (mono8) is taken for the thermal camera; --topic takes another' in said.err
+    other = ('--topic', 'a/image_raw', '--overwrite')
+    assert run(bag, '--out', tmp_path / 'day', '--model', model, *other) == 0
+    said = capsys.readouterr()
+    assert '3 frames of bag two /a/image_raw' in said.out
+    assert 'note' not in said.err
+
+
+def test_bag_that_was_cut_off_is_colorized_as_far_as_it_goes(tmp_path, model, capsys):
+    path = write_mcap(tmp_path / 'cut.mcap', frames(range(20)))
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    assert run(path, '--out', tmp_path / 'day', '--model', model) == 1
+    said = capsys.readouterr()
+    with BagReader(tmp_path / 'day') as bag:
+        done = bag.count('/color/image_raw')
+    assert 5 < done < 15
+    assert f'{done} frames of bag cut.mcap {THERMAL}' in said.out
+    assert (
+        'skipped the end of cut.mcap: the recorder was killed or the file was cut off' in said.err
+    )
+    assert f'{done} messages of {(done - 1) / 10:.1f} s are whole' in said.err
+    assert '1 parts of the recording were skipped: the end of cut.mcap' in said.err
+
+
+def test_a_thousand_bad_frames_take_few_lines(tmp_path, model, capsys):
+    folder = fill(tmp_path / 'in', ['a.png'])
+    for index in range(1000):
+        (folder / f'b{index}.png').write_bytes(b'no picture')
+    assert run(folder, '--out', tmp_path / 'out', '--model', model) == 1
+    said = capsys.readouterr().err
+    assert said.count('skipped') == 2
+    assert '1000 frames were skipped (undecodable 1000): b0.png' in said
+
+
 def test_overlay_on_pictures(tmp_path, model, detector):
     folder = fill(tmp_path / 'in', ['a.png'])
     command = (folder, '--out', tmp_path / 'out', '--model', model, '--detector', detector)
@@ -181,6 +245,7 @@ def test_overlay_on_pictures(tmp_path, model, detector):
         (['--overlay'], 'needs --detector'),
         (['--detector', 'some.onnx'], 'add --overlay'),
         (['--model', 'nowhere.onnx'], 'nowhere.onnx'),
+        (['--topic', '/image_raw'], 'is no bag, so it has no topic /image_raw'),
     ],
 )
 def test_wrong_commands_end_in_one_line(tmp_path, model, capsys, arguments, words):

@@ -105,9 +105,6 @@ def test_wrong_parts_are_refused_and_broken_frames_skipped(first_version, tmp_pa
     assert main([str(first_version), *out]) == 1
     assert 'FLIR_video_00002' in capsys.readouterr().err
     assert len(read(tmp_path / 'bag', '/thermal/image_raw')) == 2
-    save(first_version / 'thermal_8_bit/photo.jpeg', np.zeros((8, 16), np.uint8))
-    assert main([str(first_version), *out, '--overwrite']) == 2
-    assert 'photo.jpeg is no name of FLIR ADAS' in capsys.readouterr().err
 
 
 @pytest.mark.parametrize('text', ['', '[]', '{"images": []}'])
@@ -115,3 +112,81 @@ def test_unreadable_annotations_are_named(first_version, tmp_path, capsys, text)
     (first_version / 'thermal_annotations.json').write_text(text)
     assert main([str(first_version), '--out', str(tmp_path / 'bag')]) == 2
     assert 'thermal_annotations.json cannot be read as annotations' in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ('entry', 'words'),
+    [
+        ({'image_id': 0, 'category_id': 79, 'bbox': [1, 2, 3, 4]}, 'there is no category 79'),
+        ({'image_id': 7, 'category_id': 3, 'bbox': [1, 2, 3, 4]}, 'there is no image 7'),
+        ({'image_id': 0, 'category_id': 3, 'bbox': []}, 'not the four numbers of a box: []'),
+        ({'image_id': 0, 'category_id': 3, 'bbox': [1, 2, 3]}, 'not the four numbers of a box'),
+        ({'image_id': 0, 'category_id': 3, 'bbox': None}, 'not the four numbers of a box: None'),
+        ({'image_id': 0, 'category_id': 3, 'bbox': ['a', 2, 3, 4]}, 'not the four numbers'),
+        ({'image_id': 0, 'category_id': 3, 'bbox': [1, 2, 0, 4]}, 'a box without extent'),
+        ({'image_id': 0, 'category_id': 3, 'bbox': [1, 2, -3, 4]}, 'a box without extent'),
+        ({'image_id': 0, 'category_id': 3}, "KeyError('bbox')"),
+        ({'image_id': [], 'category_id': 3, 'bbox': [1, 2, 3, 4]}, 'TypeError('),
+        (None, 'TypeError('),
+        ('text', 'TypeError('),
+    ],
+)
+def test_an_odd_annotation_is_skipped_named_once_and_counted(
+    first_version, tmp_path, capsys, entry, words
+):
+    file = first_version / 'thermal_annotations.json'
+    content = json.loads(file.read_text())
+    content['annotations'] += [entry] * 300
+    file.write_text(json.dumps(content))
+    assert main([str(first_version), '--out', str(tmp_path / 'bag')]) == 1
+    told = [one for one in capsys.readouterr().err.splitlines() if one[:5] != 'write']
+    assert told[0].startswith('skipped annotation 1: ')
+    assert words in told[0]
+    assert told[1].startswith('300 annotations were skipped (')
+    assert told[1].endswith('annotation 5 and 295 more')
+    assert len(told) == 2
+    found = read(tmp_path / 'bag', '/thermal/annotations')
+    assert [len(message.detections) for message in found] == [1, 0]
+
+
+def test_odd_pictures_and_categories_of_the_annotations_are_skipped(
+    first_version, tmp_path, capsys
+):
+    file = first_version / 'thermal_annotations.json'
+    content = json.loads(file.read_text())
+    content['images'] += [{'id': 8}, {'file_name': 'x.jpeg'}, {'id': 9, 'file_name': None}]
+    content['categories'] += [{'id': 4}, 5]
+    file.write_text(json.dumps(content))
+    assert main([str(first_version), '--out', str(tmp_path / 'bag')]) == 1
+    told = capsys.readouterr().err
+    assert '5 annotations were skipped (incomplete category 2, incomplete image 3)' in told
+    assert len(read(tmp_path / 'bag', '/thermal/annotations')) == 2
+
+
+def test_files_that_are_no_frames_are_skipped_named_and_counted(first_version, tmp_path, capsys):
+    folder = first_version / 'thermal_8_bit'
+    for name in ('photo.jpeg', 'FLIR_video_00001 (copy).jpeg', 'FLIR.jpeg'):
+        save(folder / name, np.zeros((8, 16), np.uint8))
+    for number in (1, 2, 4):
+        (folder / f'._FLIR_video_{number:05d}.jpeg').write_bytes(b'\0\5\x16\7')
+    (folder / 'Thumbs.db').touch()
+    assert main([str(first_version), '--out', str(tmp_path / 'bag')]) == 1
+    told = capsys.readouterr().err
+    assert 'note: 3 hidden files such as ._FLIR_video_00001.jpeg are no frames' in told
+    assert '3 files were skipped (name 3): FLIR.jpeg, ' in told
+    assert len(read(tmp_path / 'bag', '/thermal/image_raw')) == 3
+    for file in folder.glob('FLIR_video_?????.jpeg'):
+        file.unlink()
+    assert main([str(first_version), '--out', str(tmp_path / 'other')]) == 2
+    assert 'no picture in it is named as they are' in capsys.readouterr().err
+
+
+def test_hidden_files_alone_are_no_loss(first_version, tmp_path, capsys):
+    (first_version / 'thermal_8_bit/._FLIR_video_00001.jpeg').write_bytes(b'\0\5\x16\7')
+    assert main([str(first_version), '--out', str(tmp_path / 'bag')]) == 0
+
+
+def test_annotations_of_other_frames_are_said(first_version, tmp_path, capsys):
+    annotate(first_version / 'thermal_annotations.json', ['thermal_8_bit/FLIR_99999.jpeg'])
+    assert main([str(first_version), '--out', str(tmp_path / 'bag')]) == 0
+    assert 'annotates none of these frames' in capsys.readouterr().out

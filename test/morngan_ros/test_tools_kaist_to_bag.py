@@ -11,7 +11,6 @@ from morngan_ros.bags import DETECTIONS
 from morngan_ros.bags import stamp_ns
 from morngan_ros.bags import typestore
 from morngan_ros.tools.kaist_to_bag import main
-from morngan_ros.tools.kaist_to_bag import read_annotations
 
 pytestmark = pytest.mark.skipif(
     DETECTIONS not in typestore().types, reason='needs the definitions of vision_msgs'
@@ -141,8 +140,107 @@ def test_broken_frames_are_skipped_and_wrong_folders_refused(video, tmp_path, ca
     assert 'no video of KAIST' in capsys.readouterr().err
 
 
-def test_an_annotation_of_another_form_names_its_line(tmp_path):
-    file = tmp_path / 'I00000.txt'
-    file.write_text('% bbGt version=3\nperson 1 2\n')
-    with pytest.raises(Exception, match=r'I00000\.txt, line 2: not a label with left, top'):
-        read_annotations(file)
+XML = (
+    '<annotation><object><name>person</name><bndbox>'
+    '<x>432</x><y>218</y><w>24</w><h>57</h></bndbox></object></annotation>'
+)
+CORNERS = (
+    '<annotation><size><width>640</width></size><object><name>person</name><bndbox>'
+    '<xmin>432</xmin><ymin>218</ymin><xmax>456</xmax><ymax>275</ymax></bndbox></object>'
+    '</annotation>'
+)
+
+
+@pytest.mark.parametrize('content', [BOXES, XML, CORNERS], ids=['text', 'XML', 'corners'])
+@pytest.mark.parametrize(
+    'layout',
+    ['set04/V001/{}', 'set04/V001/lwir/{}', 'set04_V001_{}'],
+)
+def test_layouts_and_formats_that_go_around(video, tmp_path, layout, content):
+    suffix = '.txt' if content == BOXES else '.xml'
+    file = tmp_path / 'improved' / layout.format(f'I00007{suffix}')
+    file.parent.mkdir(parents=True)
+    file.write_text(content)
+    if 'lwir' in layout:  # those of the visible picture lie elsewhere in it
+        other = file.parents[1] / 'visible' / file.name
+        other.parent.mkdir()
+        other.write_text('person 1 1 1 9\n')
+    out = tmp_path / 'bag'
+    command = [str(video), '--out', str(out), '--annotations', str(tmp_path / 'improved')]
+    assert main(command) == 0
+    (message,) = read(out)['/thermal/annotations']
+    box = message.detections[0].bbox
+    assert (box.center.position.x, box.center.position.y) == (432 + 12, 218 + 28.5)
+    assert (box.size_x, box.size_y) == (24, 57)
+
+
+@pytest.mark.parametrize('below', ['', 'lwir'])
+def test_the_folder_of_the_video_itself_may_be_named(video, tmp_path, below):
+    folder = tmp_path / 'annotations/set04/V001'
+    if below:
+        (folder / 'lwir').mkdir()
+        for file in folder.glob('*.txt'):
+            file.rename(folder / 'lwir' / file.name)
+    out = tmp_path / 'bag'
+    assert main([str(video), '--out', str(out), '--annotations', str(folder)]) == 0
+    assert len(read(out)['/thermal/annotations']) == 2
+
+
+@pytest.mark.parametrize(
+    ('file', 'words'),
+    [
+        ('set04/V001/I00099.txt', 'annotates other frames of set04/V001 than the 3'),
+        ('set04/V001.vbb', r'.vbb files of MATLAB are not read'),
+        ('set05/V001/I00007.txt', 'holds no annotations of this video'),
+        ('kaist_test.json', 'holds no annotations of this video'),
+        ('set04/V001/I00007.json', 'holds no annotations of this video'),
+    ],
+)
+def test_annotations_that_are_named_and_not_used_are_an_error(video, tmp_path, capsys, file, words):
+    (tmp_path / 'named' / file).parent.mkdir(parents=True)
+    (tmp_path / 'named' / file).write_text(BOXES)
+    out = tmp_path / 'bag'
+    command = [str(video), '--out', str(out), '--annotations', str(tmp_path / 'named')]
+    assert main(command) == 2
+    assert words in capsys.readouterr().err
+    assert not out.exists()
+
+
+@pytest.mark.parametrize(
+    ('line', 'reason'),
+    [
+        ('person 1 2', "not the four numbers of a box: ['1', '2']"),
+        ('person', 'not the four numbers of a box: []'),
+        ('person a b c d', 'not the four numbers of a box'),
+        ('person nan 2 3 4', 'not the four numbers of a box'),
+        ('person 1 2 0 4', 'a box without extent'),
+        ('0 0.5 0.5 0.1 0.2', 'shares of the picture, as YOLO writes'),
+        ('\xff\xfe', 'not the four numbers of a box'),
+    ],
+)
+def test_an_odd_line_is_skipped_named_once_and_counted(video, tmp_path, capsys, line, reason):
+    text = '% bbGt version=3\n' + f'{line}\n' * 200 + 'person 432 218 24 57\n'
+    (tmp_path / 'annotations/set04/V001/I00007.txt').write_text(text, encoding='latin-1')
+    out = tmp_path / 'bag'
+    assert main([str(video), '--out', str(out)]) == 1
+    assert len(read(out)['/thermal/annotations'][0].detections) == 1
+    told = [one for one in capsys.readouterr().err.splitlines() if 'write' not in one[:6]]
+    assert told[0].startswith('skipped I00007.txt, line 2: ')
+    assert reason in told[0]
+    assert told[1].startswith('200 annotations were skipped (box 200): I00007.txt, line 2, ')
+    assert len(told) == 2
+
+
+def test_a_broken_file_of_annotations_costs_one_frame_its_boxes(video, tmp_path, capsys):
+    folder = tmp_path / 'annotations/set04/V001'
+    (folder / 'I00007.txt').unlink()
+    (folder / 'I00007.xml').write_text('<annotation><obj')
+    (folder / 'I00010.xml').write_text(
+        '<annotation><object><name>cyclist</name></object></annotation>'
+    )
+    assert main([str(video), '--out', str(tmp_path / 'bag')]) == 1
+    told = capsys.readouterr().err
+    assert 'skipped I00007.xml: unclosed token' in told
+    assert "skipped I00010.xml, object 1: not the four numbers of a box: ['', '', '', '']" in told
+    assert len(read(tmp_path / 'bag')['/thermal/image_raw']) == 3
+    assert [len(m.detections) for m in read(tmp_path / 'bag')['/thermal/annotations']] == [0, 0]

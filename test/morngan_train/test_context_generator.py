@@ -1,6 +1,7 @@
 """The context generator: shapes, independence of the batch, gates, export."""
 
 import numpy as np
+import onnx
 import onnxruntime
 import pytest
 import torch
@@ -12,6 +13,9 @@ from morngan_train.export import to_onnx
 from morngan_train.networks.context_generator import ContextDecoder
 from morngan_train.networks.context_generator import ContextEncoder
 from morngan_train.networks.generator import Translator
+from morngan_train.quantize import psnr
+from morngan_train.quantize import quantize
+from morngan_train.quantize import wide_convolutions
 from morngan_train.recipe import GeneratorRecipe
 from morngan_train.system import build_half
 
@@ -88,18 +92,48 @@ def test_weights_come_from_a_file_or_not_at_all(tmp_path):
     assert not torch.allclose(*stems)
 
 
-def test_the_file_equals_torch_at_any_size(night_to_day):
+@pytest.fixture(scope='module')
+def colorizer(night_to_day) -> Colorizer:
+    return Colorizer(night_to_day)
+
+
+@pytest.fixture(scope='module')
+def exported(colorizer) -> onnx.ModelProto:
+    return to_onnx(colorizer)
+
+
+def run(model: onnx.ModelProto, frame: np.ndarray) -> np.ndarray:
+    providers = ['CPUExecutionProvider']
+    session = onnxruntime.InferenceSession(model.SerializeToString(), providers=providers)
+    return session.run(None, {'thermal': frame})[0]
+
+
+def test_the_file_equals_torch_at_any_size(colorizer, exported):
     """Padding to 64 and cropping back are part of the file."""
-    colorizer = Colorizer(night_to_day)
     assert colorizer.least == 33
-    model = to_onnx(colorizer)
-    assert parity(colorizer, model) <= 1
-    session = onnxruntime.InferenceSession(
-        model.SerializeToString(), providers=['CPUExecutionProvider']
-    )
+    assert parity(colorizer, exported) <= 1
     for height, width in ((33, 70), (64, 64), (65, 129)):
         frame = np.random.default_rng(0).integers(0, 256, (1, 1, height, width), np.uint8)
-        (color,) = session.run(None, {'thermal': frame})
+        color = run(exported, frame)
         assert color.shape == (1, height, width, 3)
-        expected = colorizer(torch.from_numpy(frame)).detach().numpy().astype(int)
+        expected = colorizer(torch.from_numpy(frame)).numpy().astype(int)
         assert np.abs(color - expected).max() <= 1
+
+
+def test_int8_leaves_alone_what_sees_or_makes_the_picture(exported):
+    weights = {node.name: node.input[1] for node in exported.graph.node if node.op_type == 'Conv'}
+    chosen = {weights[name] for name in wide_convolutions(exported)}
+    left = {name.removeprefix('translator.') for name in set(weights.values()) - chosen}
+    assert {name for name in left if 'depthwise' not in name} == {
+        'encoder.pretrained.stem.weight',
+        'encoder.fine.weight',
+        'decoder.paint.weight',
+    }
+    assert len(chosen) == 39
+
+
+def test_a_file_in_int8_shows_the_same_picture(exported):
+    smooth = np.linspace(0, 255, 128 * 160).reshape(128, 160).astype(np.uint8)
+    quantized = quantize(exported, [smooth, smooth.T.copy()], wide_convolutions(exported))
+    pictures = [[run(model, smooth[None, None])] for model in (exported, quantized)]
+    assert psnr(*pictures) > 30

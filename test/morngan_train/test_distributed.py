@@ -157,3 +157,22 @@ def test_average_is_a_mean(monkeypatch):
     parameter.grad = values.clone()
     distributed.average_gradients([parameter, torch.nn.Parameter(torch.zeros(3))])
     assert parameter.grad.tolist() == [3.0, 6.0]
+
+
+def test_training_towards_the_day_alone(shared_data, tmp_path):
+    """Only D_A learns beside the generator: what has no gradient must not hold up the others."""
+    recipe = yaml.safe_load((ROOT / 'config/train/tiny_context.yaml').read_text())
+    recipe['phases'], recipe['losses']['low'] = recipe['phases'][:2], 0.0
+    recipe['data']['crop'] = 64
+    (tmp_path / 'context.yaml').write_text(yaml.safe_dump(recipe))
+    (tmp_path / 'run.py').write_text(SCRIPT.replace("known['seen']", '#'))
+    done = launch(
+        [str(tmp_path / 'run.py')], tmp_path / 'context.yaml', shared_data, tmp_path / 'run'
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    first, second = (torch.load(tmp_path / f'run/known{rank}.pt') for rank in (0, 1))
+    for part in ('generators', 'discriminators'):
+        a, b = first['networks'][part], second['networks'][part]
+        assert [name for name in a if not torch.equal(a[name], b[name])] == []
+    averages = first['average'], second['average']
+    assert all(torch.equal(averages[0][name], averages[1][name]) for name in averages[0])

@@ -103,6 +103,28 @@ def test_colour_at_low_resolution_is_cut_where_the_thermal_frame_is(tmp_path, ro
         assert (shrunk - sample['low_color']).abs().max() < 0.05
 
 
+def test_masks_of_night_frames_are_cut_as_their_frames(roots):
+    """A mask that copies the grey levels of its frame stays equal to it; others are unlabelled."""
+    levels = cv2.imread(str(roots[0] / 'trainB/n.png'), cv2.IMREAD_UNCHANGED)
+    write(roots[0] / 'trainB_masks/n.png', levels)
+    data = UnpairedCrops(roots, DataRecipe(crop=64), 0, aligned=False, masked=True)
+    seen = set()
+    for i in range(30):
+        sample = data[Pick(i)]
+        masked = bool((sample['night_masks'] != 255).any())
+        seen.add(masked)
+        assert masked == (data.night[int(sample['night_index'])].name == 'n.png')
+        if masked:
+            gray = (sample['night'][0] + 1) * 127.5
+            assert torch.equal(gray.round().long(), sample['night_masks'])
+    assert seen == {True, False}
+
+
+def test_masks_that_are_wanted_must_be_somewhere(roots):
+    with pytest.raises(DataError, match='no night frame has a mask'):
+        crops(roots, masked=True)
+
+
 @pytest.mark.parametrize(
     ('change', 'message'),
     [

@@ -1,10 +1,13 @@
 """Labels and segmentations of a step: who labels what, at which size, with which thresholds."""
 
+import math
+
 import pytest
 import torch
 
 from morngan_train.labels.classes import Label
 from morngan_train.labels.classes import UNLABELLED
+from morngan_train.objective import segmentation_losses
 from morngan_train.phases import Phase
 from morngan_train.recipe import Recipe
 from morngan_train.semantics import draw_side
@@ -182,3 +185,27 @@ def test_labels_are_resized_without_new_ids():
     doubled = resize_labels(labels, 4)
     assert torch.equal(doubled, labels.repeat_interleave(2, 1).repeat_interleave(2, 2))
     assert resize_labels(labels, 2) is labels
+
+
+def test_true_masks_of_the_night_teach_s_b(paper):
+    """S_B is 90 % sure of a car: on a mask of cars that costs −log 0.9."""
+    segmenters = Segmenters(paper)
+    segmenters.a, segmenters.b = Sure(Label.ROAD, 0.9), Sure(Label.CAR, 0.9)
+    ramp = torch.linspace(-1, 1, SIDE).expand(1, 3, SIDE, SIDE)
+    nothing = torch.full((1, SIDE, SIDE), UNLABELLED)
+    masks = nothing.clone()
+    masks[:, :, SIDE // 2 :] = Label.CAR
+    learn = phase(ra=1.0, mb=2.0)
+    semantics = Parser(segmenters, paper)(
+        ramp, ramp, made(ramp, ramp), nothing, learn, night_masks=masks
+    )
+    assert semantics.night_labels is None  # nothing is mined for it
+    losses = segmentation_losses(semantics, learn)
+    assert losses['segmentation_mb'].item() == pytest.approx(-2 * math.log(0.9), rel=1e-4)
+    losses['segmentation_mb'].backward()
+    assert segmenters.b.logits.grad.abs().sum() > 0
+
+
+def test_true_masks_need_segmenters_that_learn():
+    with pytest.raises(ValueError, match='set ra, rb, ta and mb to 0'):
+        phase(segmenters='frozen', mb=1.0)

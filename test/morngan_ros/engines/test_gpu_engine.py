@@ -27,7 +27,6 @@ from morngan_ros.engines.engine_cache import write_gate
 from morngan_ros.engines.engine_interface import Engine
 from morngan_ros.engines.engine_interface import Shapes
 from morngan_ros.errors import DeviceError
-from morngan_ros.errors import FrameError
 from morngan_ros.errors import ModelError
 from morngan_ros.errors import ProviderError
 
@@ -62,7 +61,7 @@ def test_gives_the_numbers_that_the_graph_says(tmp_path: Path, provider: str) ->
     for rows in (6, 5, 4, 3, 2, 1, 6):  # more sizes than it keeps
         (color,) = engine(LEVELS[:, :, :rows])
         np.testing.assert_array_equal(color[0], expected_color(LEVELS[0, 0, :rows]))
-    with pytest.raises(FrameError, match='takes'):
+    with pytest.raises(ModelError, match='takes'):
         engine(LEVELS.astype(np.float32))
 
 

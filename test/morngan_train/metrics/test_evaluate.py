@@ -11,6 +11,7 @@ from evaluating import evaluate
 from evaluating import refusal
 import numpy as np
 import pytest
+from tiny_models import save_detector
 from tiny_models import save_foreign_generator
 from tiny_models import save_generator
 
@@ -35,6 +36,9 @@ def test_raw_frames_with_everything(
     assert scores['miou_small'] is None
     assert scores['ssim'] == pytest.approx(1.0)
     assert 1.5 < scores['flicker'] < 2.5
+    assert scores['colorfulness'] == 0
+    assert result['raw_frames'] == {name: scores[name] for name in ('warp', 'warp_pan')}
+    assert 0.005 < scores['warp'] < scores['warp_pan'] < 0.05
     assert (result['detector'], result['parser']) == ('yolo.onnx', 'parser.onnx')
     assert (result['model'], result['frames'], result['left_out']) == ('raw', 3, {})
     assert result['miou_classes'] == {'miou_flir': 2, 'miou_kaist': 2, 'miou_small': 0}
@@ -93,7 +97,7 @@ def test_a_folder_of_another_size(
     result = evaluate(folder, data)
     assert 0 < result['scores']['apce'] < 1
     assert result['resized'] == 3
-    assert set(result['left_out']) == {'ap', 'miou', 'aligned', 'flicker', 'speed'}
+    assert set(result['left_out']) == {'ap', 'miou', 'aligned', 'flicker', 'warp', 'speed'}
     shown = capsys.readouterr().out
     assert '3 pictures were resized' in shown
     assert 'without ap: needs --detector FILE' in shown
@@ -132,6 +136,31 @@ def test_clear_errors(
     assert not list(tmp_path.glob('empty.*'))  # nothing was begun
     with pytest.raises(SystemExit):
         main(['evaluate', 'raw', '--data', str(data), '--metrics', 'beauty'])
+
+
+def test_masks_of_some_frames_will_do(
+    data: Path, parser: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As in MSRS: JPEG frames of another size, no ignore regions, few masks, objects only."""
+    for name in 'abc':
+        frame = cv2.imread(str(data / f'testB/{name}.png'))
+        (data / f'testB/{name}.png').unlink()
+        cv2.imwrite(str(data / f'testB/{name}.jpg'), cv2.resize(frame, (96, 72)))
+        (data / f'testB_masks/{name}.png').unlink()
+    mask = np.full((72, 96), 255, np.uint8)
+    mask[20:50, 40:60] = 11
+    cv2.imwrite(str(data / 'testB_masks/b.png'), mask)
+    result = evaluate('raw', data, '--parser', parser, '--metrics', 'apce,miou')
+    assert result['scores']['apce'] == 1
+    assert result['miou_frames'] == 1
+    assert result['scores']['iou_person'] == result['scores']['miou_flir'] == 0  # all seems road
+    assert result['scores']['iou_road'] is None
+    frames = {stem: scores['miou_flir'] for stem, scores in result['per_frame'].items()}
+    assert frames == {'a': None, 'b': 0, 'c': None}
+    assert 'masks of 1 frames; miou is of these alone' in capsys.readouterr().out
+    (data / 'testB_masks/b.png').rename(data / 'testB_masks/other.png')
+    error = refusal(capsys, 'raw', '--data', data, '--parser', parser)
+    assert 'has no mask of any frame' in error
 
 
 def test_a_mask_of_other_numbers_is_named(
@@ -218,3 +247,30 @@ def test_raw_thermal_as_the_yardstick_has_it(shared: Path, tmp_path: Path) -> No
     assert scores['ap50_tiled_car'] == pytest.approx(0.663, abs=0.01)
     assert scores['ap50_whole_person'] == pytest.approx(0.304, abs=0.01)
     assert scores['ap50_whole_car'] == pytest.approx(0.385, abs=0.01)
+
+
+def test_a_model_that_gives_nan_gets_no_scores(
+    data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    model = save_foreign_generator(tmp_path / 'nan.onnx', output_range=(-1.0, np.inf))
+    error = refusal(capsys, model, '--data', data, '--jobs', 1)
+    assert 'nan.onnx: gives NaN or infinity' in error
+
+
+def test_a_black_picture_gets_no_scores(
+    data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    model = save_generator(tmp_path / 'black.onnx', {0: (0, 0, 0), 255: (0, 0, 0)})
+    assert 'black.onnx: gives a picture that is all black' in refusal(capsys, model, '--data', data)
+
+
+def test_names_of_the_classes_of_a_detector(
+    data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    prediction = np.array([(32, 32, 16, 32, 0.9, 0.1)], np.float32).T[None]
+    detector = save_detector(tmp_path / 'bare.onnx', prediction, names=None)
+    options = '--detector', detector, '--metrics', 'ap'
+    assert '--class-names' in refusal(capsys, 'raw', '--data', data, *options)
+    result = evaluate('raw', data, *options, '--class-names', 'person,bird')
+    assert result['scores']['ap50_whole_person'] == 1.0
+    assert result['detector_settings']['class_names'] == ['person', 'bird']

@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from tiny_models import save_detector
+from tiny_models import save_yolox_probe
 
 from morngan_ros.errors import ModelError
 from morngan_train.metrics.looking import open_looker
@@ -46,6 +47,17 @@ def test_boxes_come_back_in_pixels_of_the_picture(tmp_path: Path) -> None:
     boxes, scores = looker.look(np.zeros((64, 128, 3), np.uint8), tiles=False)['person']
     np.testing.assert_allclose(boxes, [[44, 22, 84, 42]], atol=1e-4)
     np.testing.assert_allclose(scores, [0.9], atol=1e-6)
+
+
+def test_yolox_sees_blue_first_and_bytes(tmp_path: Path) -> None:
+    path = save_yolox_probe(tmp_path / 'a.onnx', 35, (16, 8, 16, 8))
+    names = ['blue', 'green', 'red']
+    looker = open_looker(path, 'cpu', names, names)
+    picture = np.zeros((64, 64, 3), np.uint8)
+    picture[..., 2] = 200
+    boxes, scores = looker.look(picture, tiles=False)['blue']
+    assert scores == pytest.approx([0.9 * 200 / 255], abs=1e-4)
+    assert boxes[0] == pytest.approx([8, 4, 24, 12], abs=1e-3)
 
 
 def test_what_a_tile_cuts_is_dropped(tmp_path: Path) -> None:

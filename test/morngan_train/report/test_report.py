@@ -126,6 +126,25 @@ def test_detectors_that_differ_forbid_a_winner(changed, tmp_path):
     assert '<td><strong>' not in page
 
 
+def test_realism_and_steadiness_are_shown(changed, tmp_path):
+    real = {'reference': 'flir/trainA by lite0.pth', 'reference_sha256': 'ab', 'kid_error': 0.0123}
+    a = {'kid': 0.1894, 'colorfulness': 0.0, 'warp': 0.0143, 'warp_pan': 0.0181}
+    b = {'kid': 0.0611, 'colorfulness': 25.44, 'warp': 0.0207, 'warp_pan': 0.058}
+    files = [changed('a', scores=a, **real), changed('b', scores=b, **real)]
+    page = report(files, tmp_path / 'page.html')
+    words = Words(page)
+    assert words.row('a', 1) == ['a', '0.189', '0.0', 'flir/trainA by lite0.pth']
+    assert words.row('b', 1) == ['b', '0.061', '25.4', 'flir/trainA by lite0.pth']
+    assert words.row('a')[-3:-1] == ['1.43', '1.81']
+    # More colour is not always better.
+    strong = re.findall(r'<td><strong>([\d.]+)</strong></td>', page)
+    assert strong == ['1.43', '1.81', '0.061']
+    assert 'standard error of KID 0.012' in page
+    other = real | {'reference_sha256': 'cd'}
+    page = report([files[0], changed('c', scores=b, **other)], tmp_path / 'page.html')
+    assert 'Our rows were measured with different references.' in page
+
+
 def test_raw_frames_win_nothing_by_keeping_their_own_edges(evaluations, tmp_path):
     page = report(evaluations, tmp_path / 'page.html')
     compact = json.loads(evaluations[1].read_text())['scores']['apce']
