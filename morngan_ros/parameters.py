@@ -19,6 +19,8 @@ from rclpy.parameter import Parameter
 from rclpy.qos import QoSProfile
 from rclpy.qos import ReliabilityPolicy
 
+from morngan_ros.crop import Crop
+from morngan_ros.crop import is_span
 from morngan_ros.engine import PRECISIONS
 from morngan_ros.engine import PROVIDERS
 from morngan_ros.engines.engine_interface import PRECISIONS_OF
@@ -106,7 +108,7 @@ class Settings:
     )
     warm_up_size: tuple[int, ...] = _parameter(
         (640, 512),
-        'Width and height that the models are warmed up for.',
+        'Width and height, after the crop, that the models are warmed up for.',
         Takes.RELOAD,
         limits=f'Each at least {MIN_SIDE}, their product at most max_pixels.',
     )
@@ -116,6 +118,18 @@ class Settings:
     )
     detector_tiles: bool = _parameter(
         False, 'Detect in overlapping tiles: slower, finds smaller objects.'
+    )
+    crop_rows: tuple[int, ...] = _parameter(
+        (0, 0),
+        'Rows of a frame to keep, before all else: the first one and the one behind the last; '
+        'the colour image is as large as what is kept.',
+        limits='Two numbers; negative ones count from the end, and a last 0 is the end: '
+        '[0, -2] cuts off two rows of telemetry.',
+    )
+    crop_columns: tuple[int, ...] = _parameter(
+        (0, 0),
+        'Columns of a frame to keep, in the same way.',
+        limits='Two numbers, as of crop_rows.',
     )
     exposure_mode: str = _parameter(
         'percentile', 'How 16-bit and float counts become 8 bits.', among=MODES
@@ -224,6 +238,8 @@ class Settings:
         self._check_order('exposure_range_low', 'exposure_range_high')
         self._check_range('model_input_range')
         self._check_range('model_output_range')
+        self._check_crop('crop_rows')
+        self._check_crop('crop_columns')
         self._check_warm_up()
         self._check_precision()
         return self
@@ -242,6 +258,14 @@ class Settings:
         if len(numbers) != 2 or not all(map(math.isfinite, numbers)) or numbers[0] >= numbers[1]:
             raise ValueError(
                 f'{name} is {list(numbers)}, but must be two finite numbers, the lower one first'
+            )
+
+    def _check_crop(self, name: str) -> None:
+        span = getattr(self, name)
+        if len(span) != 2 or not is_span(*span):
+            raise ValueError(
+                f'{name} is {list(span)}, but must be two numbers, the first one and the one '
+                'behind the last'
             )
 
     def _check_warm_up(self) -> None:
@@ -288,6 +312,12 @@ class Settings:
         self.tune_exposure(pipeline)
         pipeline.warm_up(height, width)
         return pipeline
+
+    def crop(self) -> Crop:
+        """Return what is kept of a frame."""
+        top, bottom = self.crop_rows
+        left, right = self.crop_columns
+        return Crop((top, bottom), (left, right))
 
     def tune_detector(self, pipeline: Pipeline) -> None:
         """Give the values that change live to the detector, if there is one.
