@@ -74,6 +74,7 @@ setup(
             'recorder = morngan_ros.tools.recorder:main',
             'soak = morngan_ros.tools.soak:main',
             'replay = morngan_ros.tools.replay:main',
+            'status = morngan_ros.tools.status:main',
             'build_engine = morngan_ros.tools.build_engine:main',
         ],
     },

@@ -309,6 +309,7 @@ class ColorizeNode(LifecycleNode):
 
     def _tune_ends(self) -> None:
         self._intake.max_pixels = self._settings.max_pixels
+        self._intake.crop = self._settings.crop()
         self._outputs.overlay = self._settings.overlay
         self._outputs.encoding = self._settings.output_encoding
         self._outputs.jpeg_quality = self._settings.jpeg_quality

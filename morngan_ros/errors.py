@@ -12,8 +12,9 @@ FRAME_CAUSES = (
     'empty',  # no pixels, or too few, or no data at all
     'too large',  # the header claims more pixels than are allowed
     'undecodable',  # the bytes are no complete picture file of a known kind
-    'depth',  # neither 8- nor 16-bit nor float32 counts, or a number of channels that is no picture
-    'not finite',  # NaN or infinity among float counts
+    'depth',  # a number of channels that is no thermal picture
+    'not finite',  # too many NaN or infinite among float counts
+    'crop',  # the frame is smaller than the rows and columns to keep
     'duplicate',  # the last message once more
     'other',
 )

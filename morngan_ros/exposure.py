@@ -5,8 +5,8 @@ import math
 
 import numpy as np
 
+from morngan_ros.dead_pixels import fill_dead_pixels
 from morngan_ros.errors import FrameError
-from morngan_ros.image_codec import check_finite
 from morngan_ros.local_contrast import LocalContrast
 from morngan_ros.local_fields import LocalFields
 from morngan_ros.tone_mapping import FixedRange
@@ -44,8 +44,9 @@ class Exposure:
     Attributes:
         held: how many frames were mapped with a held window.
         counts: how often something was seen: 'frozen', the last frame repeated; 'flat', next to no
-            contrast (of 8-bit frames: none); 'depth change'; and, of frames that are not 8-bit,
-            'gap' and 'jump back' of stamps. The same in every mode.
+            contrast (of 8-bit frames: none); 'depth change'; of frames that are not 8-bit, 'gap'
+            and 'jump back' of stamps; and of floats 'dead pixels', which were NaN or infinite and
+            were filled. The same in every mode.
     """
 
     def __init__(
@@ -96,17 +97,20 @@ class Exposure:
         """Map one frame.
 
         Args:
-            counts: uint8, uint16 or finite float32 [H, W], not empty.
+            counts: uint8, uint16 or float32 [H, W], not empty.
             stamp: time of the frame in seconds. Frames with equal stamps do not move the window.
 
         Returns:
             uint8 [H, W]: `counts` itself if it has 8 bits, a fresh array otherwise.
 
         Raises:
-            FrameError: the frame has another type or shape, no pixels, or floats that are not
-                finite. It leaves no trace.
+            FrameError: the frame has another type or shape, no pixels, or too many floats that are
+                not finite. It leaves no trace.
         """
         _check_frame(counts)
+        counts, dead = fill_dead_pixels(counts)
+        if dead:
+            self.counts['dead pixels'] += dead
         if self._dtype not in (None, counts.dtype):
             self.counts['depth change'] += 1
             self.reset()
@@ -173,7 +177,6 @@ def _check_frame(counts: np.ndarray) -> None:
             f'{list(counts.shape)}',
             'depth' if counts.size else 'empty',
         )
-    check_finite(counts)
 
 
 def _check_arguments(low: float, high: float, time_constant: float, reset_after: float) -> None:

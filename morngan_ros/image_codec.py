@@ -1,6 +1,7 @@
 """Bytes of a picture -> thermal counts, for ROS messages, bags and files alike. No ROS import."""
 
 from array import array
+from contextlib import nullcontext
 from typing import TypeAlias
 
 import cv2
@@ -9,8 +10,10 @@ import numpy as np
 from morngan_ros.errors import FrameError
 from morngan_ros.other_encodings import decode_with_cv_bridge
 from morngan_ros.other_encodings import is_known_to_cv_bridge
+from morngan_ros.palette import PaletteWatch
 from morngan_ros.picture_header import can_hold
 from morngan_ros.picture_header import claimed_size
+from morngan_ros.quiet import quiet_decoders
 
 # What rclpy (array), a socket (bytes, memoryview) and rosbags (ndarray) hand over.
 Data: TypeAlias = 'bytes | bytearray | memoryview | array[int] | np.ndarray'
@@ -28,14 +31,27 @@ _ENCODINGS: dict[str, tuple[str, int, int | None]] = {
     'rgba8': ('u1', 4, cv2.COLOR_RGBA2GRAY),
     'bgra8': ('u1', 4, cv2.COLOR_BGRA2GRAY),
     '8UC4': ('u1', 4, cv2.COLOR_BGRA2GRAY),
+    # Luma beside chroma, then luma in a plane before it; yuv422 is what ROS calls UYVY.
+    'yuyv': ('u1', 2, None),
+    'yuv422_yuy2': ('u1', 2, None),
+    'uyvy': ('u1', 2, None),
+    'yuv422': ('u1', 2, None),
+    'nv12': ('u1', 1, None),
+    'nv21': ('u1', 1, None),
+    'nv24': ('u1', 1, None),
 }
 ENCODINGS = tuple(_ENCODINGS)
+
+# The channel to take where it is not the first.
+_LUMA_AT = {'uyvy': 1, 'yuv422': 1}
 
 # No thermal camera comes near: what is larger is a broken header, not a picture.
 MAX_SIDE = 16384
 MAX_PIXELS = 64 * 2**20
 
 _TO_GREY = {3: cv2.COLOR_BGR2GRAY, 4: cv2.COLOR_BGRA2GRAY}
+
+_watch_palette = PaletteWatch()
 
 
 def decode_image(
@@ -44,8 +60,8 @@ def decode_image(
     """Read the fields of a sensor_msgs/Image as thermal counts.
 
     Args:
-        encoding: One of `ENCODINGS`; colour is taken as grey in colour. Others go through
-            cv_bridge, where it is installed.
+        encoding: One of `ENCODINGS`; colour is taken as grey in colour, of YUV the luma. Others go
+            through cv_bridge, where it is installed.
         height: Rows in pixels.
         width: Columns in pixels.
         step: Bytes from one row to the next; padding behind the pixels is allowed, also odd.
@@ -54,16 +70,15 @@ def decode_image(
 
     Returns:
         uint8, uint16 or float32 [height, width] in native byte order; a view of `data` where it
-        can be. Floats are finite.
+        can be. Floats may be NaN or infinite: `Exposure` fills a few, and refuses many.
 
     Raises:
-        FrameError: The encoding is unknown, size, step and data do not fit together, or a float
-            is not finite.
+        FrameError: The encoding is unknown, or size, step and data do not fit together.
     """
     if encoding not in _ENCODINGS:
         return _decode_other(encoding, height, width, step, is_bigendian, data)
-    dtype, channels, to_grey = _ENCODINGS[encoding]
-    _check_size(height, width, MAX_PIXELS)
+    dtype, channels, conversion = _ENCODINGS[encoding]
+    check_size(height, width, MAX_PIXELS)
     item = int(dtype[1])
     row = width * channels * item
     buffer = np.frombuffer(data, np.uint8)
@@ -76,27 +91,32 @@ def decode_image(
         buffer.data,
         strides=(step, channels * item, item),
     )
-    if to_grey is not None:
-        return cv2.cvtColor(pixels, to_grey)
-    plane = pixels[..., 0]
-    if not plane.dtype.isnative or not plane.flags.aligned:
+    if conversion is not None:
+        _watch_palette(pixels)
+        return cv2.cvtColor(pixels, conversion)
+    plane = pixels[..., _LUMA_AT.get(encoding, 0)]
+    if not plane.dtype.isnative or not plane.flags.aligned or channels > 1:
         plane = plane.astype(np.dtype(dtype))
-    return check_finite(plane)
+    return plane
 
 
-def decode_compressed(data: Data, format: str = '', *, max_pixels: int = MAX_PIXELS) -> np.ndarray:
+def decode_compressed(
+    data: Data, format: str = '', *, max_pixels: int = MAX_PIXELS, quiet: bool = False
+) -> np.ndarray:
     """Decode a picture file in memory: PNG or JPEG of a CompressedImage, TIFF and others of a file.
 
     Args:
-        data: The whole file: PNG, JPEG, TIFF, BMP or PNM.
+        data: The whole file: PNG, JPEG, TIFF (its first page), BigTIFF, BMP, PNM or PFM.
         format: What the sender says it is; only for the error message, the bytes decide.
         max_pixels: Pictures that claim more are refused before they are decoded.
+        quiet: See `quiet_decoders`.
 
     Returns:
-        uint8 or uint16 [height, width]; colour is taken as grey in colour.
+        uint8, uint16 or, of any other type, float32 [height, width]; colour is taken as grey in
+        colour.
 
     Raises:
-        FrameError: The bytes are no complete picture, too large, or neither 8 nor 16 bits deep.
+        FrameError: The bytes are no complete picture, or too large.
     """
     what = f'compressed picture ({format[:40]})' if format else 'compressed picture'
     if 'compressedDepth' in format:
@@ -108,33 +128,64 @@ def decode_compressed(data: Data, format: str = '', *, max_pixels: int = MAX_PIX
     buffer = np.frombuffer(data, np.uint8)
     if buffer.size == 0:
         raise FrameError(f'{what} cannot be decoded: it has no data', 'empty')
-    pixels = _decode_file(buffer, max_pixels)
+    pixels = _decode_file(buffer, max_pixels, quiet)
     if pixels is None:
         raise FrameError(
             f'{what} cannot be decoded ({buffer.size} bytes): '
             'it is cut short, broken or in an unknown format',
             'undecodable',
         )
-    _check_size(pixels.shape[0], pixels.shape[1], max_pixels)
-    if pixels.dtype not in (np.uint8, np.uint16):
-        raise FrameError(f'{what} holds {pixels.dtype} values; use 8- or 16-bit pictures', 'depth')
-    return _grey(pixels)
+    check_size(pixels.shape[0], pixels.shape[1], max_pixels)
+    return to_grey(pixels)
 
 
-def check_finite(counts: np.ndarray) -> np.ndarray:
-    """Return counts as they are.
+def to_grey(pixels: np.ndarray) -> np.ndarray:
+    """Reduce what a library decoded to counts of one channel.
+
+    Args:
+        pixels: Any numbers, [H, W], [H, W, 1], BGR or BGRA.
+
+    Returns:
+        uint8 and uint16 as they are, all other types as float32, [H, W].
 
     Raises:
-        FrameError: NaN or infinity is among them.
+        FrameError: It has another number of channels.
     """
-    if counts.dtype.kind == 'f' and not np.isfinite(counts).all():
-        bad = counts.size - np.count_nonzero(np.isfinite(counts))
+    if pixels.dtype not in (np.uint8, np.uint16):
+        with np.errstate(over='ignore'):  # becomes infinite, and that is looked for
+            pixels = pixels.astype(np.float32)
+    if pixels.ndim == 2:
+        return pixels
+    channels = pixels.shape[2]
+    if channels == 1:
+        return pixels[..., 0]
+    if channels not in _TO_GREY:
+        raise FrameError(f'a picture of {channels} channels is not a thermal picture', 'depth')
+    _watch_palette(pixels)
+    return cv2.cvtColor(pixels, _TO_GREY[channels])
+
+
+def check_size(height: int, width: int, max_pixels: int = MAX_PIXELS) -> None:
+    """See that a size is one of a picture, before memory is taken for it.
+
+    Raises:
+        FrameError: It is empty or too large.
+    """
+    if height <= 0 or width <= 0:
         raise FrameError(
-            f'{bad} of {counts.size} pixels are NaN or infinite; let the driver publish counts or '
-            'temperatures for every pixel',
-            'not finite',
+            f'frame is empty: {width}x{height} pixels; check the camera driver', 'empty'
         )
-    return counts
+    if max(height, width) > MAX_SIDE or height * width > max_pixels:
+        raise FrameError(
+            f'frame claims {width}x{height} pixels, more than {MAX_SIDE} on a side or '
+            f'{max_pixels} in all; its header is broken',
+            'too large',
+        )
+
+
+def grey_encoding(dtype: np.dtype) -> str:
+    """Name the encoding of counts, uint8, uint16 or float32."""
+    return '32FC1' if dtype == np.float32 else f'mono{8 * dtype.itemsize}'
 
 
 def _decode_other(
@@ -146,52 +197,28 @@ def _decode_other(
             f'publish one of {", ".join(ENCODINGS)}',
             'encoding',
         )
-    _check_size(height, width, MAX_PIXELS)
+    check_size(height, width, MAX_PIXELS)
     pixels = decode_with_cv_bridge(encoding, height, width, step, is_bigendian, data)
     if pixels.shape[:2] != (height, width):
         raise FrameError(
             f'cv_bridge made {list(pixels.shape)} of {width}x{height} {encoding}', 'encoding'
         )
-    return check_finite(_grey(pixels))
+    return to_grey(pixels)
 
 
-def _decode_file(buffer: np.ndarray, max_pixels: int) -> np.ndarray | None:
+def _decode_file(buffer: np.ndarray, max_pixels: int, quiet: bool) -> np.ndarray | None:
     """Decode a picture whose size is known beforehand; None if it cannot be done."""
     size = claimed_size(buffer.data)
     if size is None:
         return None
-    _check_size(*size, max_pixels)
+    check_size(*size, max_pixels)
     if not can_hold(buffer.data, *size):
         return None
     try:
-        return cv2.imdecode(buffer, cv2.IMREAD_UNCHANGED)
+        with quiet_decoders() if quiet else nullcontext():
+            return cv2.imdecode(buffer, cv2.IMREAD_UNCHANGED)
     except cv2.error:
         return None
-
-
-def _grey(pixels: np.ndarray) -> np.ndarray:
-    """Reduce what OpenCV decoded ([H, W], [H, W, 1], BGR or BGRA) to one channel."""
-    if pixels.ndim == 2:
-        return pixels
-    channels = pixels.shape[2]
-    if channels == 1:
-        return pixels[..., 0]
-    if channels not in _TO_GREY:
-        raise FrameError(f'a picture of {channels} channels is not a thermal picture', 'depth')
-    return cv2.cvtColor(pixels, _TO_GREY[channels])
-
-
-def _check_size(height: int, width: int, max_pixels: int) -> None:
-    if height <= 0 or width <= 0:
-        raise FrameError(
-            f'frame is empty: {width}x{height} pixels; check the camera driver', 'empty'
-        )
-    if max(height, width) > MAX_SIDE or height * width > max_pixels:
-        raise FrameError(
-            f'frame claims {width}x{height} pixels, more than {MAX_SIDE} on a side or '
-            f'{max_pixels} in all; its header is broken',
-            'too large',
-        )
 
 
 def _check_layout(what: str, row: int, height: int, step: int, size: int) -> None:

@@ -6,6 +6,8 @@ import numpy as np
 from sensor_msgs.msg import CompressedImage
 from sensor_msgs.msg import Image
 
+from morngan_ros.crop import Crop
+from morngan_ros.crop import Window
 from morngan_ros.errors import FrameError
 from morngan_ros.health import Health
 from morngan_ros.messages import compressed_to_thermal
@@ -31,10 +33,14 @@ class Intake:
 
     Attributes:
         max_pixels: Frames with more are refused: a broken header must not take all the memory.
+        crop: What is kept of a frame.
+        window: The part of the last frame that was read which is left.
     """
 
     def __init__(self, health: Health, max_pixels: int) -> None:
         self.max_pixels = max_pixels
+        self.crop = Crop()
+        self.window = Window(0, 0, 0, 0, 0, 0)
         self._health = health
         self._last: Image | CompressedImage | None = None
         self._kind: tuple[tuple[int, ...], np.dtype] | None = None
@@ -45,18 +51,21 @@ class Intake:
         """Read a message.
 
         Returns:
-            uint8, uint16 or float32 [H, W]; a view of the message where it can be.
+            uint8, uint16 or float32 [H, W], cropped; a view of the message where it can be.
 
         Raises:
             FrameError: It cannot be read, has too many or too few pixels, or is the last message
                 once more.
         """
         if isinstance(message, Image):
-            self._check_size(message.height, message.width)
+            self._check_most(message.height, message.width)
             counts = to_thermal(message)
         else:
             counts = compressed_to_thermal(message, self.max_pixels)
-            self._check_size(*counts.shape)
+        height, width = counts.shape
+        self.window = self.crop.window(height, width)
+        counts = self.window(counts)
+        self._check_least(counts)
         self._refuse_repetition(message)
         self._note_changes(counts)
         return counts
@@ -93,13 +102,16 @@ class Intake:
                 self._health.count('stamp jumped ahead')
         self._leads.append(lead)
 
-    def _check_size(self, height: int, width: int) -> None:
+    def _check_most(self, height: int, width: int) -> None:
         if height * width > self.max_pixels:
             raise FrameError(
                 f'frame claims {width}x{height} pixels, more than the parameter max_pixels '
                 f'({self.max_pixels}) allows',
                 'too large',
             )
+
+    def _check_least(self, counts: np.ndarray) -> None:
+        height, width = counts.shape
         if min(height, width) < MIN_SIDE:
             raise FrameError(
                 f'frame has {width}x{height} pixels, a generator needs {MIN_SIDE} on each side',

@@ -18,6 +18,7 @@ from vision_msgs.msg import Detection2DArray
 from vision_msgs.msg import ObjectHypothesis
 from vision_msgs.msg import ObjectHypothesisWithPose
 
+from morngan_ros.crop import Window
 from morngan_ros.detector import Detection
 from morngan_ros.errors import FrameError
 from morngan_ros.image_codec import decode_compressed
@@ -31,12 +32,11 @@ def to_thermal(msg: Image) -> np.ndarray:
     Data longer than `step * height` is allowed, as cv_bridge and rviz do; the rest is ignored.
 
     Returns:
-        uint8, uint16 or finite float32 [H, W] in native byte order; a view of the message where it
-        can be.
+        uint8, uint16 or float32 [H, W] in native byte order; a view of the message where it can be.
+        Floats may be NaN or infinite: `Exposure` fills a few, and refuses many.
 
     Raises:
-        FrameError: The encoding is unknown, size, step and data do not fit together, or a float is
-            not finite.
+        FrameError: The encoding is unknown, or size, step and data do not fit together.
     """
     return decode_image(msg.encoding, msg.height, msg.width, msg.step, msg.is_bigendian, msg.data)
 
@@ -49,10 +49,10 @@ def compressed_to_thermal(msg: CompressedImage, max_pixels: int = MAX_PIXELS) ->
         max_pixels: Pictures that claim more are refused before they are decoded.
 
     Returns:
-        uint8 or uint16 [H, W].
+        uint8, uint16 or float32 [H, W].
 
     Raises:
-        FrameError: The data is no complete picture, too large, or of another depth.
+        FrameError: The data is no complete picture, or too large.
     """
     return decode_compressed(msg.data, msg.format, max_pixels=max_pixels)
 
@@ -61,7 +61,7 @@ def to_image(pixels: np.ndarray, header: Header, encoding: str) -> Image:
     """Pack an array as it is.
 
     Args:
-        pixels: uint8 or uint16, [H, W] or [H, W, C], in the channel order of `encoding`.
+        pixels: uint8, uint16 or float32, [H, W] or [H, W, C], in the channel order of `encoding`.
         header: Goes into the message unchanged.
         encoding: A name of sensor_msgs/image_encodings.h that fits `pixels`.
     """
@@ -131,32 +131,35 @@ def _to_detection(detection: Detection, header: Header) -> Detection2D:
     return Detection2D(header=header, results=[result], bbox=box)
 
 
-def scale_camera_info(info: CameraInfo, width: int, height: int) -> CameraInfo:
-    """Fit a calibration to an image.
+def fit_camera_info(info: CameraInfo, window: Window) -> CameraInfo:
+    """Fit a calibration to what is left of an image.
 
     Args:
-        info: Not changed. A size of 0 in it means unknown: then only the size is filled in.
-        width: Columns of the image in pixels.
-        height: Rows of the image in pixels.
+        info: Not changed. A size of 0 in it means unknown.
+        window: The size of the image as it came, and the part of it that is left.
 
     Returns:
-        A plain copy if the image is what the camera sends: its region of interest, binned. Else
-        somebody resized it: then the region and the scale are worked into K and P, and neither
-        region nor binning are left. Distortion does not depend on size.
+        A plain copy if the image is what the camera sends: its region of interest, binned; also if
+        it was calibrated at the size that is left. Else somebody resized it, or rows and columns
+        were cut off: then region, scale and cut are worked into K and P, and neither region nor
+        binning are left. Distortion does not depend on size.
     """
     fitted = copy.deepcopy(info)
-    if not (info.width and info.height):
-        fitted.width, fitted.height = width, height
+    region = info.roi if info.roi.width and info.roi.height else RegionOfInterest()
+    columns = region.width or info.width or window.full_width
+    rows = region.height or info.height or window.full_height
+    binning_x, binning_y = max(info.binning_x, 1), max(info.binning_y, 1)
+    sent = columns // binning_x, rows // binning_y
+    if info.width and info.height and sent == (window.width, window.height):
         return fitted
-    window = info.roi if info.roi.width and info.roi.height else RegionOfInterest()
-    columns, rows = window.width or info.width, window.height or info.height
-    if (width, height) == (columns // max(info.binning_x, 1), rows // max(info.binning_y, 1)):
-        return fitted
-    x, y = width / columns, height / rows
-    fit = np.array([[x, 0, -x * window.x_offset], [0, y, -y * window.y_offset], [0, 0, 1]])
+    x, y = window.full_width / columns, window.full_height / rows
+    if sent == (window.full_width, window.full_height):
+        x, y = 1 / binning_x, 1 / binning_y
+    shift = -x * region.x_offset - window.left, -y * region.y_offset - window.top
+    fit = np.array([[x, 0, shift[0]], [0, y, shift[1]], [0, 0, 1]])
     fitted.k = (fit @ np.reshape(info.k, (3, 3))).ravel()
     fitted.p = (fit @ np.reshape(info.p, (3, 4))).ravel()
-    fitted.width, fitted.height = width, height
+    fitted.width, fitted.height = window.width, window.height
     fitted.roi = RegionOfInterest()
     fitted.binning_x = fitted.binning_y = 0
     return fitted

@@ -11,10 +11,7 @@ from morngan_ros.errors import FrameError
 
 # Names of sensor_msgs/image_encodings.h. Nothing else may reach native code that trusts its input.
 _GENERIC = re.compile(r'(8|16)[US]C[1-4]|32[SF]C[1-4]|64FC[1-4]')
-_COLOR = re.compile(
-    r'(rgb|bgr|rgba|bgra|bayer_(rggb|bggr|gbrg|grbg))(8|16)'
-    r'|yuv422(_yuy2)?|uyvy|yuyv|nv21|nv24'
-)
+_COLOR = re.compile(r'(rgb|bgr|rgba|bgra|bayer_(rggb|bggr|gbrg|grbg))(8|16)')
 
 
 def is_known_to_cv_bridge(encoding: str) -> bool:
@@ -36,8 +33,7 @@ def decode_with_cv_bridge(
         data: The bytes, in any container.
 
     Returns:
-        [height, width] or [height, width, C]: uint8 and uint16 as they are, all other values as
-        float32.
+        [height, width] or [height, width, C], in the type of the encoding or the grey of it.
 
     Raises:
         FrameError: cv_bridge is missing, does not work here, or refuses the message.
@@ -62,15 +58,11 @@ def decode_with_cv_bridge(
         data=data,
     )
     try:
-        pixels = np.asarray(bridge.imgmsg_to_cv2(message, desired_encoding=desired))
+        return np.asarray(bridge.imgmsg_to_cv2(message, desired_encoding=desired))
     except Exception as error:  # what it raises depends on version and input
         raise FrameError(
             f'cv_bridge cannot read {width}x{height} {encoding}: {error}', 'encoding'
         ) from error
-    if pixels.dtype in (np.uint8, np.uint16):
-        return pixels
-    with np.errstate(over='ignore'):  # becomes infinite, and that is looked for
-        return pixels.astype(np.float32)
 
 
 @cache

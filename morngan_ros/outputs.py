@@ -17,9 +17,10 @@ from std_msgs.msg import Header
 from vision_msgs.msg import Detection2DArray
 
 from morngan_ros import overlay
+from morngan_ros.crop import Window
 from morngan_ros.fastdds import segment_bytes
 from morngan_ros.fastdds import too_large
-from morngan_ros.messages import scale_camera_info
+from morngan_ros.messages import fit_camera_info
 from morngan_ros.messages import to_color_image
 from morngan_ros.messages import to_compressed
 from morngan_ros.messages import to_detections
@@ -86,9 +87,16 @@ class Outputs:
         return self._detections in watched or self._overlay in watched
 
     def pack(
-        self, watched: Collection[Publisher], result: Result, header: Header
+        self, watched: Collection[Publisher], result: Result, header: Header, window: Window
     ) -> list[tuple[Publisher, Any]]:
-        """Make the messages that are watched; the header is that of the thermal image."""
+        """Make the messages that are watched.
+
+        Args:
+            watched: From `watched`.
+            result: What became of the frame.
+            header: Of the thermal image.
+            window: The part of the thermal image that the result shows.
+        """
         color = result.color
         self._image_bytes = color.nbytes
         self._advise_profile()
@@ -96,7 +104,7 @@ class Outputs:
         if self._color in watched:
             packed.append((self._color, to_color_image(color, header, self.encoding)))
         if self._info in watched and (known := self.camera_info()) is not None:
-            info = scale_camera_info(known, color.shape[1], color.shape[0])
+            info = fit_camera_info(known, window)
             info.header = header
             packed.append((self._info, info))
         if self._detections in watched:

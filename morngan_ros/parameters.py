@@ -19,6 +19,8 @@ from rclpy.parameter import Parameter
 from rclpy.qos import QoSProfile
 from rclpy.qos import ReliabilityPolicy
 
+from morngan_ros.crop import Crop
+from morngan_ros.crop import is_span
 from morngan_ros.detector import Detector
 from morngan_ros.engine import PRECISIONS
 from morngan_ros.engine import PROVIDERS
@@ -111,7 +113,7 @@ class Settings:
     )
     warm_up_size: tuple[int, ...] = _parameter(
         (640, 512),
-        'Width and height that the models are warmed up for.',
+        'Width and height, after the crop, that the models are warmed up for.',
         Takes.RELOAD,
         limits=f'Each at least {MIN_SIDE}, their product at most max_pixels.',
     )
@@ -121,6 +123,18 @@ class Settings:
     )
     detector_tiles: bool = _parameter(
         False, 'Detect in overlapping tiles: slower, finds smaller objects.'
+    )
+    crop_rows: tuple[int, ...] = _parameter(
+        (0, 0),
+        'Rows of a frame to keep, before all else: the first one and the one behind the last; '
+        'the colour image is as large as what is kept.',
+        limits='Two numbers; negative ones count from the end, and a last 0 is the end: '
+        '[0, -2] cuts off two rows of telemetry.',
+    )
+    crop_columns: tuple[int, ...] = _parameter(
+        (0, 0),
+        'Columns of a frame to keep, in the same way.',
+        limits='Two numbers, as of crop_rows.',
     )
     exposure_mode: str = _parameter(
         'percentile', 'How 16-bit and float counts become 8 bits.', among=MODES
@@ -240,6 +254,8 @@ class Settings:
         self._check_order('exposure_range_low', 'exposure_range_high')
         self._check_range('model_input_range')
         self._check_range('model_output_range')
+        self._check_crop('crop_rows')
+        self._check_crop('crop_columns')
         self._check_warm_up()
         self._check_precision()
         return self
@@ -258,6 +274,14 @@ class Settings:
         if len(numbers) != 2 or not all(map(math.isfinite, numbers)) or numbers[0] >= numbers[1]:
             raise ValueError(
                 f'{name} is {list(numbers)}, but must be two finite numbers, the lower one first'
+            )
+
+    def _check_crop(self, name: str) -> None:
+        span = getattr(self, name)
+        if len(span) != 2 or not is_span(*span):
+            raise ValueError(
+                f'{name} is {list(span)}, but must be two numbers, the first one and the one '
+                'behind the last'
             )
 
     def _check_warm_up(self) -> None:
@@ -312,6 +336,12 @@ class Settings:
             pipeline.detector_problem = str(error)
         self.tune_exposure(pipeline)
         return pipeline
+
+    def crop(self) -> Crop:
+        """Return what is kept of a frame."""
+        top, bottom = self.crop_rows
+        left, right = self.crop_columns
+        return Crop((top, bottom), (left, right))
 
     def _add_detector(self, pipeline: Pipeline) -> None:
         if self.detector:

@@ -6,13 +6,16 @@ A few bytes can claim gigabytes, so whoever decodes must know before.
 import re
 import struct
 
+from morngan_ros import tiff
+from morngan_ros.errors import FrameError
+
 _PNG = b'\x89PNG\r\n\x1a\n'
 _JPEG = b'\xff\xd8\xff'
 _JPEG_END = b'\xff\xd9'
 # Cameras pad their frames; the end must lie among the last bytes all the same.
 _JPEG_PADDING = 4096
 _BMP = b'BM'
-_PNM = re.compile(rb'P[2356](?:\s|#[^\n]*\n)+(\d{1,9})(?:\s|#[^\n]*\n)+(\d{1,9})\s')
+_PNM = re.compile(rb'P[2356Ff](?:\s|#[^\n]*\n)+(\d{1,9})(?:\s|#[^\n]*\n)+(\d{1,9})\s')
 
 # Start-of-frame markers; C4, C8 and CC among them mean something else.
 _START_OF_FRAME = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
@@ -23,22 +26,22 @@ _TOO_LATE = frozenset((0xD9, 0xDA))
 # Radiometric JPEGs keep raw counts in some dozens of segments; a hostile file could have millions.
 _MOST_SEGMENTS = 2000
 
-_TIFF_WIDTH, _TIFF_HEIGHT = 256, 257
-_TIFF_TYPES = {3: 'H', 4: 'I'}
-
 # Deflate makes at most so many bytes of one (RFC 1951: 258 bytes from two bits, beside the rest).
 _DEFLATE_LIMIT = 1032
 _PNG_CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
 
 
 def claimed_size(data: memoryview) -> tuple[int, int] | None:
-    """Read the size that a PNG, JPEG, TIFF, BMP or PNM file claims.
+    """Read the size that a PNG, JPEG, TIFF, BigTIFF, BMP, PNM or PFM file claims.
 
     Args:
         data: The file as plain bytes, whole or cut.
 
     Returns:
         Height and width in pixels; None if it is no such file or ends before its size.
+
+    Raises:
+        FrameError: It is a TIFF of a kind that OpenCV misreads.
     """
     head = bytes(data[:8])
     try:
@@ -46,7 +49,7 @@ def claimed_size(data: memoryview) -> tuple[int, int] | None:
             return _png_size(data)
         if head.startswith(_JPEG):
             return _jpeg_size(data)
-        if head[:4] in (b'II*\x00', b'MM\x00*'):
+        if tiff.is_tiff(data):
             return _tiff_size(data)
         if head.startswith(_BMP):
             return _bmp_size(data)
@@ -111,16 +114,13 @@ def _jpeg_size(data: memoryview) -> tuple[int, int] | None:
 
 
 def _tiff_size(data: memoryview) -> tuple[int, int] | None:
-    order = '<' if bytes(data[:2]) == b'II' else '>'
-    (directory,) = struct.unpack_from(f'{order}I', data, 4)
-    (count,) = struct.unpack_from(f'{order}H', data, directory)
-    sizes: dict[int, int] = {}
-    for entry in range(directory + 2, directory + 2 + 12 * count, 12):
-        tag, kind = struct.unpack_from(f'{order}HH', data, entry)
-        if tag in (_TIFF_WIDTH, _TIFF_HEIGHT) and kind in _TIFF_TYPES:
-            (value,) = struct.unpack_from(order + _TIFF_TYPES[kind], data, entry + 8)
-            # Of a size that is given twice nobody knows which one a decoder takes.
-            sizes[tag] = max(value, sizes.get(tag, 0))
-    if len(sizes) < 2:
+    page = next(tiff.pages(data), None)
+    if page is None or min(page.height, page.width) < 0:
         return None
-    return sizes[_TIFF_HEIGHT], sizes[_TIFF_WIDTH]
+    if not page.is_readable:
+        raise FrameError(
+            'a TIFF of two samples a pixel, or whose colours lie apart, cannot be read; '
+            'save it with one channel',
+            'depth',
+        )
+    return page.height, page.width

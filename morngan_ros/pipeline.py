@@ -110,7 +110,7 @@ class Pipeline:
         """Process one frame.
 
         Args:
-            counts: thermal counts, uint8 or uint16 [H, W].
+            counts: thermal counts, uint8, uint16 or float32 [H, W].
             stamp: time of the frame in seconds, for the exposure.
             detect: whether to run the detector, if there is one.
 

@@ -1,27 +1,31 @@
-"""Where thermal frames come from besides a camera: a folder, a video, a bag, a simulated street."""
+"""Where thermal frames come from besides a topic: pictures, a video, a bag, a simulated street."""
 
 from abc import ABC
 from abc import abstractmethod
 from collections.abc import Iterator
 from collections.abc import Sequence
+from itertools import islice
 from pathlib import Path
 import re
 import time
 from typing import NamedTuple
 
-import cv2
 import numpy as np
 
 from morngan_ros.bags import BagReader
-from morngan_ros.bags import bags_in
 from morngan_ros.bags import is_bag
 from morngan_ros.bags import OnBadFrame
 from morngan_ros.errors import FrameError
 from morngan_ros.errors import SourceError
-from morngan_ros.image_codec import decode_compressed
+from morngan_ros.pictures import list_pictures
+from morngan_ros.pictures import names_of_bags
+from morngan_ros.pictures import read_picture
 from morngan_ros.suffixes import IMAGE_SUFFIXES
 from morngan_ros.suffixes import VIDEO_SUFFIXES
 from morngan_ros.thermal_scene import ThermalScene
+from morngan_ros.video import is_stream
+from morngan_ros.video import Video
+from morngan_ros.video import without_password
 
 SIMULATED = 'sim'
 DEFAULT_RATE = 10.0
@@ -34,25 +38,27 @@ class Frame(NamedTuple):
 
     stamp_ns: int
     frame_id: str
-    counts: np.ndarray  # uint8 or uint16 [H, W]
-    name: str  # of a folder: the file name without its suffix; else the number of the frame
+    counts: np.ndarray  # uint8, uint16 or float32 [H, W]
+    name: str  # of a picture: the file name without its suffix; else the number of the frame
     recorded_ns: int  # of a bag: when the recorder received it; else the stamp
 
 
 class Source(ABC):
-    """Something to iterate over for frames, more than once and with the same result.
+    """Something to iterate over for frames, more than once and, unless live, with the same result.
 
     Attributes:
         label: What it is, for people: 'folder night_drive'.
-        length: How many frames it has; of a video only what its header claims.
+        length: How many frames it has; of a video only what its header claims; 0 if nobody knows.
         rate: Frames a second.
         notes: What was guessed or found odd when it was opened, for people.
+        is_live: Whether it goes on until somebody ends it.
     """
 
     label: str
     length: int
     rate: float
     notes: Sequence[str] = ()
+    is_live = False
 
     @abstractmethod
     def __iter__(self) -> Iterator[Frame]:
@@ -72,10 +78,12 @@ def open_source(
     """Open whatever holds thermal frames.
 
     Args:
-        where: A folder of pictures, a video file, a bag (see `bags.BagReader`), or 'sim' for the
-            simulated camera; 'sim:320x256' sets its size.
-        rate: Frames a second, from which folder, video and simulation make their stamps; None is
-            a video's own rate, else 10. Bags have stamps.
+        where: A picture or a folder of some, a video file, a bag (see `bags.BagReader`), a video
+            device, the address of a stream, or 'sim' for the simulated camera; 'sim:320x256' sets
+            its size.
+        rate: Frames a second, from which pictures, video and simulation make their stamps; None is
+            a video's own rate, else 10. Bags have stamps, frames of a device or stream their
+            arrival.
         start_ns: Stamp of the first frame; None is now. Bags have stamps.
         frame_id: Goes into the headers, except of bags, which have their own.
         topic: Image topic of a bag; None chooses, and a note says among which.
@@ -103,37 +111,20 @@ def open_source(
             for side, default in zip(simulation.groups(), (640, 512), strict=True)
         )
         return _Simulation(width, height, stamps, frames)
+    if is_stream(str(where)):
+        return _Stream(str(where), stamps, frames)
     if not path.exists():
         raise SourceError(f'{path} does not exist; name a folder of pictures, a video or a bag')
     if is_bag(path):
         return _Bag(path, topic, frames, on_bad)
-    if path.is_dir():
-        return _Folder(path, stamps, frames, on_bad)
+    if path.is_dir() or path.suffix.lower() in IMAGE_SUFFIXES:
+        return _Pictures(path, stamps, frames, on_bad)
     if path.suffix.lower() in VIDEO_SUFFIXES:
         return _Video(path, stamps, frames)
     raise SourceError(
-        f'{path} is no folder, bag or known video; videos end in {", ".join(VIDEO_SUFFIXES)}'
+        f'{path} is no folder, bag, known picture or video; pictures end in '
+        f'{", ".join(IMAGE_SUFFIXES)}, videos in {", ".join(VIDEO_SUFFIXES)}'
     )
-
-
-def read_picture(path: Path) -> np.ndarray:
-    """Read a picture file as thermal counts, uint8 or uint16 [H, W].
-
-    Raises:
-        FrameError: The file is broken or no such picture; the message names it.
-    """
-    try:
-        return decode_compressed(path.read_bytes(), path.suffix)
-    except (FrameError, OSError) as error:
-        cause = error.cause if isinstance(error, FrameError) else 'undecodable'
-        raise FrameError(f'{path}: {error}', cause) from None
-
-
-def _natural(path: Path) -> list[tuple[int, str]]:
-    """Sort key that puts frame_2 before frame_10."""
-    return [
-        (int(part), '') if part.isdigit() else (-1, part) for part in re.split(r'(\d+)', path.name)
-    ]
 
 
 class _Stamps(NamedTuple):
@@ -148,81 +139,74 @@ class _Stamps(NamedTuple):
         return Frame(stamp_ns, self.frame_id, counts, name, stamp_ns)
 
 
-class _Folder(Source):
-    """Pictures of a folder in natural order of their names."""
+class _Pictures(Source):
+    """A picture, or those of a folder in natural order of their names."""
 
     def __init__(
         self, path: Path, stamps: _Stamps, frames: int | None, on_bad: OnBadFrame | None
     ) -> None:
-        # Hidden files are none: macOS leaves '._a.png' beside 'a.png' on foreign disks.
-        shown = (p for p in path.iterdir() if not p.name.startswith('.'))
-        pictures = sorted((p for p in shown if p.suffix.lower() in IMAGE_SUFFIXES), key=_natural)
-        bags = ', '.join(bag.name for bag in bags_in(path)[:5])
-        if not pictures:
-            hint = f'; name one of the bags in it: {bags}' if bags else ''
-            raise SourceError(
-                f'folder {path} holds no pictures ({", ".join(IMAGE_SUFFIXES)}) '
-                f'and is no bag (.mcap, .db3){hint}'
-            )
-        self._paths = pictures[:frames]
+        self._pictures = list_pictures(path)[:frames]
         self._stamps = stamps
         self._on_bad = on_bad
-        if bags:
+        if path.is_dir() and (bags := names_of_bags(path)):
             self.notes = [f'folder {path} holds bags too; to read one, name it: {bags}']
-        self.label = f'folder {path.resolve().name}'
-        self.length = len(self._paths)
+        kind = 'folder' if path.is_dir() else 'picture'
+        self.label = f'{kind} {path.resolve().name}'
+        self.length = len(self._pictures)
         self.rate = stamps.rate or DEFAULT_RATE
 
     def __iter__(self) -> Iterator[Frame]:
-        for index, path in enumerate(self._paths):
+        for index, (path, page, name) in enumerate(self._pictures):
             try:
-                counts = read_picture(path)
+                counts = read_picture(path, page)
             except FrameError as error:
                 if self._on_bad is None:
                     raise
-                self._on_bad(path.name, error)
+                self._on_bad(path.name if page is None else name, error)
                 continue
-            yield self._stamps.frame(index, self.rate, counts, path.stem)
+            yield self._stamps.frame(index, self.rate, counts, name)
 
 
 class _Video(Source):
-    """Frames of a video file, as OpenCV decodes them: 8 bits, grey."""
+    """Frames of a video file: grey of 8 bits, or of 16 where OpenCV keeps them."""
 
     def __init__(self, path: Path, stamps: _Stamps, frames: int | None) -> None:
         self._path = path
         self._stamps = stamps
         self._frames = frames
-        capture = self._open()
-        claimed = int(capture.get(cv2.CAP_PROP_FRAME_COUNT))
-        own_rate = capture.get(cv2.CAP_PROP_FPS)
-        capture.release()
+        with Video(str(path)) as video:
+            own_rate, claimed = video.rate, video.length
         self.label = f'video {path.name}'
         self.length = claimed if frames is None else min(claimed, frames)
-        self.rate = stamps.rate or (own_rate if 0 < own_rate < 1000 else DEFAULT_RATE)
+        self.rate = stamps.rate or own_rate or DEFAULT_RATE
 
     def __iter__(self) -> Iterator[Frame]:
-        capture = self._open()
-        try:
-            index = 0
-            while index != self._frames:
-                more, picture = capture.read()
-                if not more:
-                    break
-                counts = cv2.cvtColor(picture, cv2.COLOR_BGR2GRAY)
+        with Video(str(self._path)) as video:
+            for index, counts in enumerate(islice(video, self._frames)):
                 yield self._stamps.frame(index, self.rate, counts, f'{index:06d}')
-                index += 1
-        finally:
-            capture.release()
-        if index == 0:
-            raise SourceError(f'video {self._path} has no frame that can be decoded')
 
-    def _open(self) -> cv2.VideoCapture:
-        capture = cv2.VideoCapture(str(self._path))
-        if not capture.isOpened():
-            raise SourceError(
-                f'video {self._path} cannot be opened; it is broken, or OpenCV lacks its codec'
-            )
-        return capture
+
+class _Stream(Source):
+    """Frames of a video device or a network camera, stamped when they come."""
+
+    is_live = True
+
+    def __init__(self, where: str, stamps: _Stamps, frames: int | None) -> None:
+        self._where = where
+        self._stamps = stamps
+        self._frames = frames
+        with Video(where) as video:
+            own_rate = video.rate
+        self.label = f'stream {without_password(where)}'
+        self.length = frames or 0
+        self.rate = stamps.rate or own_rate or DEFAULT_RATE
+
+    def __iter__(self) -> Iterator[Frame]:
+        with Video(self._where) as video:
+            begun = time.monotonic_ns()
+            for index, counts in enumerate(islice(video, self._frames)):
+                stamp_ns = self._stamps.start_ns + time.monotonic_ns() - begun
+                yield Frame(stamp_ns, self._stamps.frame_id, counts, f'{index:06d}', stamp_ns)
 
 
 class _Bag(Source):

@@ -143,7 +143,8 @@ class Worker:
         for cause, by in (pipeline.counts() - seen).items():
             self._health.count(cause, by)
         times.append(perf_counter())
-        packed = self._outputs.pack(watched, result, frame.message.header)
+        header = frame.message.header
+        packed = self._outputs.pack(watched, result, header, self._intake.window)
         times.append(perf_counter())
         if not self.open or not packed:
             self._health.count('unwatched' if self.open else 'resting')

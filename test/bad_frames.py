@@ -57,6 +57,11 @@ def _floats(order: str = '<', **pixels: float) -> Callable[[Header], Image]:
     return _image('32FC1', 4 * WIDTH, values.tobytes(), is_bigendian=int(order == '>'))
 
 
+def _many(value: float) -> dict[str, float]:
+    """Name more pixels than are filled."""
+    return {f'pixel{index}': value for index in range(WIDTH * HEIGHT // 50)}
+
+
 #: name -> (builder, cause) of sensor_msgs/Image.
 BAD_IMAGES: dict[str, tuple[Callable[[Header], Image], str]] = {
     'step zero': (_image('mono8', 0, _bytes('u1')), 'layout'),
@@ -96,16 +101,18 @@ BAD_IMAGES: dict[str, tuple[Callable[[Header], Image], str]] = {
     'encoding of an impossible type': (_encoded('24UC1'), 'encoding'),
     'colour filter mosaic': (_cut('bayer_rggb8'), 'encoding'),
     'colour filter mosaic of 16 bits': (_cut('bayer_gbrg16'), 'encoding'),
-    'luma and chroma': (_cut('yuv422'), 'encoding'),
-    'luma and chroma by planes': (_cut('nv21'), 'encoding'),
+    'luma and chroma cut short': (_image('yuv422', 2 * WIDTH, bytes(16)), 'layout'),
+    'luma and chroma, step of luma alone': (_image('yuyv', WIDTH, _bytes('u1', 2)), 'layout'),
+    'luma and chroma, grey data': (_image('uyvy', 2 * WIDTH, _bytes('u1')), 'layout'),
+    'luma and chroma by planes, luma cut': (_image('nv12', WIDTH, _bytes('u1')[:-1]), 'layout'),
+    'luma and chroma by planes, no data': (_image('nv21', WIDTH, b''), 'empty'),
+    'luma and chroma in capitals': (_encoded('YUYV'), 'encoding'),
     'doubles': (_cut('64FC1'), 'encoding'),
     'signed counts': (_cut('16SC1'), 'encoding'),
     'two channels of floats': (_cut('32FC2'), 'encoding'),
-    'one NaN': (_floats(a=np.nan), 'not finite'),
-    'one infinity': (_floats(a=np.inf), 'not finite'),
-    'one negative infinity': (_floats(a=-np.inf), 'not finite'),
-    'both infinities': (_floats(a=np.inf, b=-np.inf), 'not finite'),
-    'one NaN, big endian': (_floats('>', a=np.nan), 'not finite'),
+    'one pixel in fifty NaN': (_floats(**_many(np.nan)), 'not finite'),
+    'one pixel in fifty infinite': (_floats(**_many(np.inf)), 'not finite'),
+    'one pixel in fifty NaN, big endian': (_floats('>', **_many(np.nan)), 'not finite'),
     'all NaN': (_image('32FC1', 4 * WIDTH, b'\xff' * (4 * WIDTH * HEIGHT)), 'not finite'),
 }
 
@@ -154,6 +161,23 @@ def _tiff_of(width: int, height: int) -> bytes:
     """A TIFF of nothing but its size."""
     entries = struct.pack('<HHII', 256, 4, 1, width) + struct.pack('<HHII', 257, 4, 1, height)
     return b'II*\x00' + struct.pack('<IH', 8, 2) + entries + bytes(4)
+
+
+def _tiff(values: np.ndarray) -> bytes:
+    return cv2.imencode('.tiff', values)[1].tobytes()
+
+
+def _big_tiff(count: int, tags: bytes = b'') -> bytes:
+    """A BigTIFF whose only directory claims so many tags."""
+    return b'II+\x00' + struct.pack('<HHQQ', 8, 0, 16, count) + tags + bytes(8)
+
+
+def _big_tiff_of(width: int, height: int) -> bytes:
+    """A BigTIFF of nothing but its size, in 64 bits."""
+    return _big_tiff(
+        2,
+        b''.join(struct.pack('<HHQQ', *tag) for tag in ((256, 16, 1, width), (257, 16, 1, height))),
+    )
 
 
 def _bomb(header: Header) -> CompressedImage:
@@ -217,9 +241,15 @@ BAD_COMPRESSED: dict[str, tuple[Callable[[Header], CompressedImage], str]] = {
         _jpeg(_patched(_JPEG, _JPEG.index(b'\xff\xc0') + 9, b'\x07')),
         'undecodable',
     ),
-    'TIFF of floats': (_compressed(_file('.tiff', 'f4'), 'tiff'), 'depth'),
-    'TIFF of doubles': (_compressed(_file('.tiff', 'f8'), 'tiff'), 'depth'),
-    'TIFF of 32 bits': (_compressed(_file('.tiff', 'i4'), 'tiff'), 'depth'),
+    'TIFF of NaN': (_compressed(_tiff(np.full((HEIGHT, WIDTH), np.nan)), 'tiff'), 'not finite'),
+    'TIFF of too large doubles': (_compressed(_tiff(_counts('f8') + 1e300), 'tiff'), 'not finite'),
+    'BigTIFF bomb': (_compressed(_big_tiff_of(2**40, 2**40), 'tiff'), 'too large'),
+    'BigTIFF of 2**60 tags': (_compressed(_big_tiff(2**60), 'tiff'), 'undecodable'),
+    'BigTIFF that begins nowhere': (
+        _compressed(_patched(_big_tiff_of(64, 64), 8, b'\xff' * 8), 'tiff'),
+        'undecodable',
+    ),
+    'PFM bomb': (_compressed(b'Pf\n99999999 99999999\n-1.0\n', 'pfm'), 'too large'),
     'TIFF cut': (_compressed(_TIFF[: len(_TIFF) // 2], 'tiff'), 'undecodable'),
     'TIFF without a directory': (_compressed(b'MM\x00*\xff\xff\xff\xff', 'tiff'), 'undecodable'),
     'TIFF without pixels': (_compressed(_tiff_of(64, 64), 'tiff'), 'undecodable'),
@@ -268,4 +298,26 @@ ODD_IMAGES: dict[str, Callable[[Header], Image]] = {
     'floats below zero': _image('32FC1', 4 * WIDTH, (_counts('f4') - 8000).tobytes()),
     'all pixels equal': _image('mono16', 2 * WIDTH, bytes(2 * WIDTH * HEIGHT)),
     'one side odd': _image('mono8', WIDTH, _bytes('u1'), width=WIDTH - 1, height=HEIGHT - 1),
+    'one NaN': _floats(a=np.nan),
+    'one infinity': _floats(a=np.inf),
+    'one negative infinity': _floats(a=-np.inf),
+    'both infinities': _floats(a=np.inf, b=-np.inf),
+    'one NaN, big endian': _floats('>', a=np.nan),
+    'YUYV': _image('yuyv', 2 * WIDTH, _bytes('u1', 2)),
+    'YUYV as ROS spells it': _image('yuv422_yuy2', 2 * WIDTH, _bytes('u1', 2)),
+    'UYVY': _image('uyvy', 2 * WIDTH, _bytes('u1', 2)),
+    'UYVY as ROS spells it': _image('yuv422', 2 * WIDTH, _bytes('u1', 2)),
+    'NV12': _image('nv12', WIDTH, _bytes('u1') + bytes(WIDTH * HEIGHT // 2)),
+    'NV21': _image('nv21', WIDTH, _bytes('u1') + bytes(WIDTH * HEIGHT // 2)),
+    'NV21 without its chroma': _image('nv21', WIDTH, _bytes('u1')),
+}
+
+#: name -> builder of sensor_msgs/CompressedImage: unusual, but to be colorized.
+ODD_COMPRESSED: dict[str, Callable[[Header], CompressedImage]] = {
+    'TIFF of floats': _compressed(_file('.tiff', 'f4'), 'tiff'),
+    'TIFF of doubles': _compressed(_file('.tiff', 'f8'), 'tiff'),
+    'TIFF of 32 bits': _compressed(_file('.tiff', 'i4'), 'tiff'),
+    'PFM': _compressed(_file('.pfm', 'f4'), 'pfm'),
+    'PGM of 16 bits': _compressed(_file('.pgm', 'u2'), 'pgm'),
+    'colour': _compressed(cv2.imencode('.png', np.dstack([_counts('u1')] * 3))[1].tobytes()),
 }

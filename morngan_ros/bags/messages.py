@@ -15,6 +15,7 @@ from morngan_ros.calibration import UNCALIBRATED
 from morngan_ros.errors import SourceError
 from morngan_ros.image_codec import decode_compressed
 from morngan_ros.image_codec import decode_image
+from morngan_ros.image_codec import grey_encoding
 
 if TYPE_CHECKING:
     from morngan_ros.detector import Detection
@@ -40,7 +41,7 @@ def thermal_of(message: Any) -> np.ndarray:
             message.is_bigendian,
             message.data,
         )
-    return decode_compressed(message.data, message.format)
+    return decode_compressed(message.data, message.format, quiet=True)
 
 
 def sibling(topic: str, name: str) -> str:
@@ -60,13 +61,13 @@ def image_message(pixels: np.ndarray, stamp: int, frame_id: str, encoding: str =
     """Make a sensor_msgs/Image.
 
     Args:
-        pixels: uint8 or uint16 [H, W], or uint8 [H, W, 3].
+        pixels: uint8, uint16 or float32 [H, W], or uint8 [H, W, 3].
         stamp: Header stamp in nanoseconds.
         frame_id: Header frame.
-        encoding: Default: mono8, mono16 or rgb8, as the pixels say.
+        encoding: Default: mono8, mono16, 32FC1 or rgb8, as the pixels say.
     """
     if not encoding:
-        encoding = 'rgb8' if pixels.ndim == 3 else f'mono{pixels.itemsize * 8}'
+        encoding = 'rgb8' if pixels.ndim == 3 else grey_encoding(pixels.dtype)
     pixels = np.ascontiguousarray(pixels, pixels.dtype.newbyteorder('<'))
     return typestore().types[IMAGE](
         header=header_message(stamp, frame_id),

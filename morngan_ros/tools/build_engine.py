@@ -25,6 +25,7 @@ from rich.progress import SpinnerColumn
 from rich.progress import TextColumn
 from rich.progress import TimeElapsedColumn
 
+from morngan_ros.crop import Crop
 from morngan_ros.detector import Detector
 from morngan_ros.engine import PRECISIONS
 from morngan_ros.engine import PROVIDERS
@@ -93,24 +94,33 @@ def compare(
     )
 
 
-def read_frames(where: str, size: tuple[int, int], count: int) -> list[np.ndarray]:
+def read_frames(
+    where: str,
+    size: tuple[int, int],
+    count: int,
+    crop: Crop | None = None,
+    exposure: Exposure | None = None,
+) -> list[np.ndarray]:
     """Read frames as the generator takes them: exposed to uint8, and scaled to a size.
 
     Args:
         where: as of `open_source`.
         size: width and height.
         count: how many at most.
+        crop: what is kept of them.
+        exposure: how counts become 8 bits; by default that of the node.
 
     Raises:
         SourceError: there are none.
         FrameError: one cannot be read.
     """
     source = open_source(where, frames=count)
-    exposure = Exposure()
-    return [
-        cv2.resize(exposure(frame.counts, frame.stamp_ns / 1e9), size, interpolation=cv2.INTER_AREA)
+    exposure = exposure or Exposure()
+    exposed = (
+        exposure(crop(frame.counts) if crop else frame.counts, frame.stamp_ns / 1e9)
         for frame in itertools.islice(source, count)
-    ]
+    )
+    return [cv2.resize(picture, size, interpolation=cv2.INTER_AREA) for picture in exposed]
 
 
 @cli.reports_errors
@@ -119,7 +129,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     options = _parse(argv)
     model = options.model or default_model()
     width, height = options.size
-    frames = read_frames(options.frames or f'{SIMULATED}:{width}x{height}', options.size, _COUNT)
+    frames = read_frames(
+        options.frames or f'{SIMULATED}:{width}x{height}',
+        options.size,
+        _COUNT,
+        cli.crop(options),
+        cli.exposure(options),
+    )
     with _progress() as progress:
         task = progress.add_task(f'build for {options.provider}', total=1)
         engine = Generator.load(
@@ -219,6 +235,7 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
     )
     parser.add_argument('--cuda-graph', action='store_true', help='with TensorRT or CUDA')
     parser.add_argument('--threads', type=int, default=0, help='processor threads; 0: all cores')
+    cli.add_frame_arguments(parser)
     return parser.parse_args(argv)
 
 

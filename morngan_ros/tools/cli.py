@@ -1,10 +1,11 @@
-"""What all commands share: one-line errors, exit codes, a progress bar."""
+"""What all commands share: one-line errors, exit codes, a progress bar, options of frames."""
 
 import argparse
 from collections.abc import Callable
 from collections.abc import Iterable
 from collections.abc import Sequence
 import functools
+import io
 from pathlib import Path
 import re
 import shutil
@@ -18,9 +19,13 @@ from rich.progress import TimeRemainingColumn
 
 from morngan_ros.bags import DamageError
 from morngan_ros.bags import holds_only_a_bag
+from morngan_ros.crop import Crop
+from morngan_ros.crop import read_span
 from morngan_ros.errors import FrameError
 from morngan_ros.errors import MornganError
 from morngan_ros.errors import SourceError
+from morngan_ros.exposure import Exposure
+from morngan_ros.exposure import MODES
 
 #: Exit codes: work was done but something was left out; nothing could be done; Ctrl-C.
 INCOMPLETE = 1
@@ -32,16 +37,33 @@ _SHOWN = 5
 
 Main = Callable[[Sequence[str] | None], int]
 
+# Parameters of the node for exposure that are numbers: their defaults and meaning.
+_EXPOSURE = {
+    'low': (1.0, 'percentile of the counts that becomes black'),
+    'high': (99.0, 'percentile of the counts that becomes white'),
+    'time-constant': (1.0, 'seconds in which it adapts'),
+    'reset-after': (2.0, 'gap in seconds after which it starts anew'),
+    'range-low': (0.0, 'with fixed_range, counts that become black'),
+    'range-high': (16383.0, 'with fixed_range, counts that become white'),
+    'clahe-clip': (2.0, 'with clahe, limit of the contrast'),
+}
+
 
 def reports_errors(main: Main) -> Callable[..., int]:
     """Let `main` end in one line on stderr and an exit code instead of a traceback."""
 
     @functools.wraps(main)
     def wrapper(argv: Sequence[str] | None = None) -> int:
+        if isinstance(sys.stdout, io.TextIOWrapper):  # names of files may hold any bytes
+            sys.stdout.reconfigure(errors='backslashreplace')
         try:
             return main(argv)
         except MornganError as error:
             print(f'error: {error}', file=sys.stderr)
+            return FAILED
+        except UnicodeDecodeError as error:
+            around = error.object[max(0, error.start - 20) : error.end + 20]
+            print(f'error: a text is not UTF-8, at {around!r}; save it as UTF-8', file=sys.stderr)
             return FAILED
         except KeyboardInterrupt:
             print('interrupted', file=sys.stderr)
@@ -120,6 +142,62 @@ class Skipped:
             more = f' and {len(names) - _SHOWN} more' if len(names) > _SHOWN else ''
             print(f'{len(names)} {kind} were skipped{why}: {shown}{more}', file=sys.stderr)
         return INCOMPLETE if self._names else 0
+
+
+def add_frame_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options of `crop` and `exposure`, in the words of the node's parameters."""
+    frames = parser.add_argument_group(
+        'frames', 'what the node does by its parameters of the same names'
+    )
+    for side in ('rows', 'columns'):
+        frames.add_argument(
+            f'--{side}',
+            type=_span,
+            default=(0, 0),
+            metavar='FIRST:END',
+            help=f'{side} to keep of a frame, as 2:514, 2: or :-2 (default: all)',
+        )
+    frames.add_argument(
+        '--exposure-mode', choices=MODES, default=MODES[0], help='(default: %(default)s)'
+    )
+    for name, (default, meaning) in _EXPOSURE.items():
+        frames.add_argument(
+            f'--exposure-{name}',
+            type=float,
+            default=default,
+            metavar='NUMBER',
+            help=f'{meaning} (default: {default:g})',
+        )
+
+
+def _span(text: str) -> tuple[int, int]:
+    try:
+        return read_span(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+
+
+def crop(options: argparse.Namespace) -> Crop:
+    """Return what the options of `add_frame_arguments` keep of a frame."""
+    return Crop(options.rows, options.columns)
+
+
+def exposure(options: argparse.Namespace) -> Exposure:
+    """Return the exposure that the options of `add_frame_arguments` ask for.
+
+    Raises:
+        SourceError: They make no sense.
+    """
+    prefix = 'exposure_'
+    values = {
+        name.removeprefix(prefix): value
+        for name, value in vars(options).items()
+        if name.startswith(prefix)
+    }
+    try:
+        return Exposure(**values)
+    except ValueError as error:
+        raise SourceError(f'exposure: {error}') from None
 
 
 def size(text: str) -> tuple[int, int]:

@@ -1,21 +1,18 @@
-"""Colorize a folder of pictures, a video or a bag; no ROS needed."""
+"""Colorize a picture, a folder of some, a video, a camera or a bag; no ROS needed."""
 
 import argparse
 from collections.abc import Callable
 from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
+import sys
 from time import perf_counter
-from typing import Protocol
 
-import cv2
 import numpy as np
 
-from morngan_ros.bags import BagWriter
-from morngan_ros.bags import detections_message
-from morngan_ros.bags import image_message
 from morngan_ros.bags import is_bag
 from morngan_ros.bags import STORAGES
+from morngan_ros.crop import Crop
 from morngan_ros.engine import PROVIDERS
 from morngan_ros.errors import FrameError
 from morngan_ros.errors import SourceError
@@ -23,102 +20,19 @@ from morngan_ros.models import default_model
 from morngan_ros.overlay import draw
 from morngan_ros.pipeline import Pipeline
 from morngan_ros.pipeline import Result
-from morngan_ros.sources import Frame
 from morngan_ros.sources import open_source
 from morngan_ros.sources import Source
-from morngan_ros.sources import VIDEO_SUFFIXES
+from morngan_ros.suffixes import VIDEO_SUFFIXES
 from morngan_ros.tools import cli
+from morngan_ros.tools import sinks
 
 EXAMPLES = """\
 night_drive/ --out colored/
-night.mp4 --out colored.mp4 --detector yolov8n.onnx --overlay
-night_bag/ --out colored_bag/ --detector yolov8n.onnx"""
-
-
-class Sink(Protocol):
-    """Where the results go."""
-
-    def write(self, frame: Frame, result: Result) -> None:
-        """Append one."""
-
-    def close(self) -> None:
-        """Finish the file."""
-
-
-class FolderSink:
-    """PNG files that keep the names of the frames."""
-
-    def __init__(self, folder: Path, picture: Callable[[Result], np.ndarray]) -> None:
-        folder.mkdir(parents=True, exist_ok=True)
-        self._folder = folder
-        self._picture = picture
-        self._written: set[str] = set()
-
-    def write(self, frame: Frame, result: Result) -> None:
-        """Save the picture as NAME.png."""
-        path = self._folder / f'{frame.name}.png'
-        if frame.name in self._written:
-            raise SourceError(f'two pictures are named {frame.name}: both would become {path}')
-        self._written.add(frame.name)
-        _save_png(path, self._picture(result))
-
-    def close(self) -> None:
-        """Do nothing: every file is finished."""
-
-
-class VideoSink:
-    """An MP4 file as large as the first frame."""
-
-    def __init__(self, path: Path, rate: float, picture: Callable[[Result], np.ndarray]) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        self._path = path
-        self._rate = rate
-        self._picture = picture
-        self._writer: cv2.VideoWriter | None = None
-
-    def write(self, frame: Frame, result: Result) -> None:
-        """Append the picture."""
-        picture = self._picture(result)
-        if self._writer is None:
-            self._writer = self._open(picture.shape[1], picture.shape[0])
-        self._writer.write(cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))
-
-    def close(self) -> None:
-        """Write the index of the file."""
-        if self._writer is not None:
-            self._writer.release()
-
-    def _open(self, width: int, height: int) -> cv2.VideoWriter:
-        code = cv2.VideoWriter.fourcc(*'mp4v')
-        writer = cv2.VideoWriter(str(self._path), code, self._rate, (width, height))
-        if not writer.isOpened():
-            raise SourceError(f'video {self._path} cannot be written; end its name in .mp4')
-        return writer
-
-
-class BagSink:
-    """A bag with the topics of the node and the stamps of the input."""
-
-    def __init__(self, path: Path, storage: str, detections: bool, overlay: bool) -> None:
-        self._bag = BagWriter(path, storage)
-        self._detections = detections
-        self._overlay = overlay
-
-    def write(self, frame: Frame, result: Result) -> None:
-        """Append color/image_raw and, as asked for, detections and overlay/image_raw."""
-        head = frame.stamp_ns, frame.frame_id
-        messages = {'/color/image_raw': image_message(result.color, *head)}
-        if self._detections:
-            messages['/detections'] = detections_message(result.detections, *head)
-        if self._overlay:
-            picture = draw(result.color, result.detections)
-            messages['/overlay/image_raw'] = image_message(picture, *head)
-        for topic, message in messages.items():
-            self._bag.write(topic, message, frame.recorded_ns)
-
-    def close(self) -> None:
-        """Write the index and metadata."""
-        self._bag.close()
+night_drive/ --out colored.mp4 --rate 30
+night.png --out day.png
+night.mp4 --out colored.mp4 --detector yolov8n.onnx --overlay --detections boxes.json
+night_bag/ --out colored_bag/ --detector yolov8n.onnx --rows :-2
+rtsp://camera/thermal --out colored.mp4 --frames 300"""
 
 
 @cli.reports_errors
@@ -126,112 +40,209 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; returns the exit code."""
     options = _parse(argv)
     skipped = cli.Skipped()
-    _check(options)
-    source = open_source(options.input, rate=options.rate, topic=options.topic, on_bad=skipped)
+    exposure = cli.exposure(options)
+    source = open_source(
+        options.input,
+        rate=options.rate,
+        topic=options.topic,
+        frames=options.frames,
+        on_bad=skipped,
+    )
     cli.tell(source.notes)
-    cli.claim_output(options.out, options.input, options.overwrite)
+    _check(options, source)
+    for output in (options.out, options.detections):
+        if output is not None:
+            cli.claim_output(output, options.input, options.overwrite)
     pipeline = Pipeline.load(
         options.model or default_model(),
         detector=options.detector,
         provider=options.provider,
         precision=options.precision,
         threads=options.threads,
+        input_range=tuple(options.model_input_range),
+        output_range=tuple(options.model_output_range),
         threshold=options.threshold,
+        classes=options.classes,
         tiles=options.tiles,
         class_names=options.class_names,
     )
+    pipeline.exposure = exposure
     started = perf_counter()
     with ExitStack() as stack:
-        sink = _open_sink(options, source)
-        stack.callback(sink.close)
-        done = colorize(source, pipeline, sink, skipped)
+        opened = _open_sinks(options, source, stack)
+        done = colorize(source, cli.crop(options), pipeline, opened, skipped)
     if done == 0:
-        raise SourceError(f'{source.label}: none of its frames could be read')
+        raise SourceError(f'{source.label}: none of its frames could be colorized')
     generator = pipeline.generator
     print(
         f'{done} frames of {source.label} -> {options.out} '
         f'({done / (perf_counter() - started):.1f} frames/s, {generator.name} on '
         f'{generator.provider} {generator.precision})'
     )
+    if dead := exposure.counts['dead pixels']:
+        print(f'{dead} pixels were NaN or infinite, and were filled', file=sys.stderr)
     return skipped.exit_code()
 
 
 def colorize(
     source: Source,
+    crop: Crop,
     pipeline: Pipeline,
-    sink: Sink,
+    opened: Sequence[sinks.Sink],
     on_bad: Callable[[str, FrameError], None],
 ) -> int:
-    """Send every frame of the source through the pipeline into the sink, with a progress bar.
+    """Send every frame of the source through the pipeline into the sinks, with a progress bar.
 
     Args:
-        source: The frames.
+        source: The frames; one that is live ends with Ctrl-C, too.
+        crop: What is kept of them.
         pipeline: Its exposure goes on from frame to frame, by their stamps.
-        sink: Gets the results in order; it is not closed.
-        on_bad: Called for a frame that the pipeline refuses.
+        opened: Get the results in order; they are not closed.
+        on_bad: Called for a frame that the pipeline or a sink refuses.
 
     Returns:
         How many frames were colorized.
     """
     done = 0
     with cli.progress() as progress:
-        for frame in progress.track(source, source.length, description='colorize'):
-            try:
-                result = pipeline(frame.counts, frame.stamp_ns / 1e9)
-            except FrameError as error:
-                on_bad(frame.name, error)
-                continue
-            sink.write(frame, result)
-            done += 1
+        try:
+            for frame in progress.track(source, source.length, description='colorize'):
+                try:
+                    result = pipeline(crop(frame.counts), frame.stamp_ns / 1e9)
+                    for sink in opened:
+                        sink.write(frame, result)
+                except FrameError as error:
+                    on_bad(frame.name, error)
+                    continue
+                done += 1
+        except KeyboardInterrupt:
+            if not source.is_live:
+                raise
     return done
 
 
 def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = cli.parser('colorize', __doc__ or '', EXAMPLES)
-    parser.add_argument('input', help='folder of 8- or 16-bit pictures, video, or bag')
     parser.add_argument(
-        '--out', type=Path, required=True, help='folder, video (.mp4) or bag: as the input is'
+        'input',
+        help='picture or folder of pictures of 8, 16 or float bits, video, bag, device such as '
+        '/dev/video0, or address such as rtsp://HOST/PATH',
     )
-    parser.add_argument('--model', type=Path, help='generator (default: the one that ships)')
-    parser.add_argument('--detector', type=Path, help='YOLO or YOLOX export (.onnx)')
     parser.add_argument(
+        '--out',
+        type=Path,
+        required=True,
+        help='folder, video (.mp4), of one frame a picture (.png), of a bag a bag',
+    )
+    parser.add_argument('--rate', type=float, help='frames a second of pictures or a video')
+    parser.add_argument(
+        '--topic', help='image topic of a bag (default: what looks like a thermal camera)'
+    )
+    parser.add_argument('--frames', type=int, help='end after so many')
+    parser.add_argument('--storage', choices=STORAGES, default='mcap', help='of the bag written')
+    parser.add_argument('--overwrite', action='store_true', help='replace what is there')
+    models = parser.add_argument_group('models')
+    models.add_argument('--model', type=Path, help='generator (default: the one that ships)')
+    for name in ('input', 'output'):
+        models.add_argument(
+            f'--model-{name}-range',
+            type=float,
+            nargs=2,
+            default=(-1.0, 1.0),
+            metavar=('LOW', 'HIGH'),
+            help=f'of the {name} of a third-party float model (default: -1 1)',
+        )
+    models.add_argument('--provider', choices=PROVIDERS, default='auto')
+    models.add_argument('--precision', default='auto', help='fp32, bf16, ... (default: auto)')
+    models.add_argument('--threads', type=int, default=0, help='0: as many as there are cores')
+    found = parser.add_argument_group('detections')
+    found.add_argument('--detector', type=Path, help='YOLO or YOLOX export (.onnx)')
+    found.add_argument(
         '--class-names',
         type=cli.names,
         default=(),
         metavar='NAME,NAME',
         help="of the detector's classes, in its order (default: those in the file, or COCO's)",
     )
-    parser.add_argument('--threshold', type=float, default=0.25, help='least score of a detection')
-    parser.add_argument('--tiles', action='store_true', help='detect on 2x2 tiles as well')
-    parser.add_argument('--overlay', action='store_true', help='draw the detections')
-    parser.add_argument('--provider', choices=PROVIDERS, default='auto')
-    parser.add_argument('--precision', default='auto', help='fp32, bf16, ... (default: auto)')
-    parser.add_argument('--threads', type=int, default=0, help='0: as many as there are cores')
-    parser.add_argument('--rate', type=float, help='frames a second of a folder or video')
-    parser.add_argument(
-        '--topic', help='image topic of a bag (default: what looks like a thermal camera)'
+    found.add_argument('--threshold', type=float, default=0.25, help='minimum score (0.25)')
+    found.add_argument(
+        '--classes',
+        type=cli.names,
+        default=(),
+        metavar='NAME,NAME',
+        help='report only these (default: all)',
     )
-    parser.add_argument('--storage', choices=STORAGES, default='mcap', help='of the bag written')
-    parser.add_argument('--overwrite', action='store_true', help='replace what --out names')
+    found.add_argument('--tiles', action='store_true', help='detect on 2x2 tiles as well')
+    found.add_argument('--overlay', action='store_true', help='draw the detections')
+    found.add_argument(
+        '--detections', type=Path, metavar='FILE', help='write the boxes as .json or .csv'
+    )
+    cli.add_frame_arguments(parser)
     return parser.parse_args(argv)
 
 
-def _check(options: argparse.Namespace) -> None:
-    if options.overlay and options.detector is None:
-        raise SourceError('--overlay draws detections: it needs --detector FILE.onnx')
-    if options.detector is not None and not options.overlay and not is_bag(Path(options.input)):
-        raise SourceError('pictures and videos hold no detections: add --overlay to draw them')
+def _check(options: argparse.Namespace, source: Source) -> None:
+    """Refuse what cannot be meant before anything is written."""
+    suffix = options.out.suffix.lower()
+    if options.detector is None and (options.overlay or options.detections is not None):
+        raise SourceError('--overlay and --detections need --detector FILE.onnx')
+    if (
+        options.detector is not None
+        and not options.overlay
+        and options.detections is None
+        and not _makes_bag(options)
+    ):
+        raise SourceError(
+            'pictures and videos hold no detections: add --overlay to draw them, or '
+            '--detections FILE to write them'
+        )
+    if options.detections is not None and (
+        options.detections.suffix.lower() not in sinks.DETECTION_SUFFIXES
+    ):
+        raise SourceError(
+            f'{options.detections} must end in {" or ".join(sinks.DETECTION_SUFFIXES)}'
+        )
+    if suffix in sinks.PICTURE_SUFFIXES and source.length != 1:
+        raise SourceError(
+            f'{options.out} can hold one frame, {source.label} has more; let --out name a folder '
+            'or a video (.mp4), or add --frames 1'
+        )
+    if suffix in ('.mcap', '.db3') and not is_bag(Path(options.input)):
+        raise SourceError(
+            'only of a bag a bag is made: make one with morngan_ros.tools.images_to_bag first, or '
+            'let --out name a folder or a video (.mp4)'
+        )
 
 
-def _open_sink(options: argparse.Namespace, source: Source) -> Sink:
+def _makes_bag(options: argparse.Namespace) -> bool:
+    """Tell whether a bag is written: of a bag, unless --out names another kind of file."""
+    others = (*VIDEO_SUFFIXES, *sinks.PICTURE_SUFFIXES)
+    return is_bag(Path(options.input)) and options.out.suffix.lower() not in others
+
+
+def _open_sinks(options: argparse.Namespace, source: Source, stack: ExitStack) -> list[sinks.Sink]:
+    """Open what --out and --detections name; they are closed with the stack."""
+    opened = [_open_out(options, source)]
+    if options.detections is not None:
+        is_json = options.detections.suffix.lower() == '.json'
+        kind = sinks.JsonDetections if is_json else sinks.CsvDetections
+        opened.append(kind(options.detections))
+    for sink in opened:
+        stack.callback(sink.close)
+    return opened
+
+
+def _open_out(options: argparse.Namespace, source: Source) -> sinks.Sink:
+    out: Path = options.out
     overlay = bool(options.overlay)
-    path = Path(options.input)
-    if is_bag(path):
-        return BagSink(options.out, options.storage, options.detector is not None, overlay)
-    picture = _overlay if overlay else _color
-    if path.suffix.lower() in VIDEO_SUFFIXES and path.is_file():
-        return VideoSink(options.out, source.rate, picture)
-    return FolderSink(options.out, picture)
+    if _makes_bag(options):
+        return sinks.BagSink(out, options.storage, options.detector is not None, overlay)
+    to_picture = _overlay if overlay else _color
+    if out.suffix.lower() in VIDEO_SUFFIXES:
+        return sinks.VideoSink(out, source.rate, to_picture)
+    if out.suffix.lower() in sinks.PICTURE_SUFFIXES:
+        return sinks.PictureSink(out, to_picture)
+    return sinks.FolderSink(out, to_picture)
 
 
 def _color(result: Result) -> np.ndarray:
@@ -240,17 +251,6 @@ def _color(result: Result) -> np.ndarray:
 
 def _overlay(result: Result) -> np.ndarray:
     return draw(result.color, result.detections)
-
-
-def _save_png(path: Path, rgb: np.ndarray) -> None:
-    # Compression level 1: a third of the default's time for a tenth more bytes.
-    data = cv2.imencode(
-        '.png', cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_PNG_COMPRESSION, 1]
-    )[1]
-    try:
-        path.write_bytes(data.tobytes())
-    except OSError as error:
-        raise SourceError(f'picture {path} cannot be written: {error}') from None
 
 
 if __name__ == '__main__':

@@ -27,6 +27,7 @@ from std_msgs.msg import Header
 
 from morngan_ros import fastdds
 from morngan_ros.bags import sibling
+from morngan_ros.image_codec import grey_encoding
 from morngan_ros.messages import to_image
 
 QOS = ('reliable', 'best_effort')
@@ -91,12 +92,12 @@ class CameraPublisher:
         self.infos = node.create_publisher(CameraInfo, sibling(topic, 'camera_info'), profile)
 
     def __call__(self, counts: np.ndarray, stamp_ns: int, frame_id: str) -> None:
-        """Publish uint8 or uint16 counts [H, W] as mono8 or mono16."""
+        """Publish uint8, uint16 or float32 counts [H, W] as mono8, mono16 or 32FC1."""
         header = Header(frame_id=frame_id)
         header.stamp.sec, header.stamp.nanosec = divmod(stamp_ns, 1_000_000_000)
         height, width = counts.shape
         self.infos.publish(CameraInfo(header=header, height=height, width=width))
-        self.images.publish(to_image(counts, header, f'mono{counts.itemsize * 8}'))
+        self.images.publish(to_image(counts, header, grey_encoding(counts.dtype)))
 
 
 class NodeWatch:

@@ -7,7 +7,7 @@ import re
 import pytest
 
 ROOT = Path(__file__).parents[2]
-NAMES = ('install', 'cameras', 'datasets', 'troubleshooting', 'security')
+NAMES = ('install', 'cameras', 'files', 'datasets', 'troubleshooting', 'security')
 PAGES = {name: (ROOT / 'docs' / f'{name}.md').read_text(encoding='utf-8') for name in NAMES}
 
 # Arguments of launch files and names of remaps that are not ours.
@@ -59,6 +59,16 @@ def test_options_of_the_converters_exist(capsys):
         name = tool.__name__.split('.')[-1]
         for line in re.findall(rf'^ros2 run morngan_ros {name} (.*)$', PAGES['datasets'], re.M):
             assert set(re.findall(r'--[\w-]+', line)) <= options, line
+
+
+def test_options_of_colorize_exist(capsys):
+    from morngan_ros.tools import colorize
+
+    with pytest.raises(SystemExit):
+        colorize.main(['--help'])
+    options = set(re.findall(r'--[\w-]+', capsys.readouterr().out))
+    named = re.sub(r'ffmpeg.*', '', PAGES['files'])
+    assert set(re.findall(r'(?<![\w-])--[a-z][\w-]+', named)) <= options
 
 
 def test_every_complaint_has_a_proof_that_exists():

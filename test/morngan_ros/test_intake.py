@@ -10,6 +10,7 @@ from sensor_msgs.msg import CompressedImage
 from sensor_msgs.msg import Image
 from std_msgs.msg import Header
 
+from morngan_ros.crop import Crop
 from morngan_ros.errors import FrameError
 from morngan_ros.health import Health
 from morngan_ros.intake import Intake
@@ -56,6 +57,33 @@ def test_the_limit_holds_for_compressed_frames_too(intake: Intake) -> None:
     assert caught.value.cause == 'too large'
     intake.max_pixels = 65 * 65
     assert intake(CompressedImage(format='png', data=data)).shape == (65, 65)
+
+
+def test_a_crop_is_made_before_all_else(intake: Intake, health: Health) -> None:
+    picture = np.arange(32 * 32, dtype=np.uint16).reshape(32, 32)
+    message = to_image(picture, frame(1).header, 'mono16')
+    intake.crop = Crop(rows=(2, -4), columns=(0, 20))
+    np.testing.assert_array_equal(intake(message), picture[2:28, :20])
+    assert intake.window == (2, 28, 0, 20, 32, 32)
+    assert counts(health) == {}
+
+
+@pytest.mark.parametrize(
+    ('crop', 'cause'),
+    [
+        (Crop(rows=(0, 33)), 'crop'),
+        (Crop(columns=(-33, 0)), 'crop'),
+        (Crop(rows=(20, -20)), 'crop'),
+        (Crop(rows=(0, 15)), 'empty'),
+    ],
+)
+def test_a_crop_that_leaves_no_picture_is_a_bad_frame(
+    intake: Intake, crop: Crop, cause: str
+) -> None:
+    intake.crop = crop
+    with pytest.raises(FrameError) as caught:
+        intake(frame(1))
+    assert caught.value.cause == cause
 
 
 def test_the_same_message_again_is_refused(intake: Intake) -> None:

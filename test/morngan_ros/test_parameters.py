@@ -38,6 +38,9 @@ SENSELESS = [
     ({'model_input_range': [0.0]}, 'two finite numbers'),
     ({'model_output_range': [math.nan, 1.0]}, 'model_output_range is .* finite'),
     ({'model_output_range': [0.0, math.inf]}, 'model_output_range is .* finite'),
+    ({'crop_rows': [2]}, r'crop_rows is \[2\], but must be two numbers'),
+    ({'crop_rows': [5, 5]}, 'the first one and the one behind the last'),
+    ({'crop_columns': [-2, -9]}, 'crop_columns is'),
     ({'exposure_range_low': -math.inf}, 'must be finite'),
     ({'max_rate': -1}, 'max_rate is -1, out of range 0 to 1000'),
     ({'exposure_low': 101}, 'exposure_low is 101, out of range 0 to 100'),
@@ -59,6 +62,8 @@ SENSIBLE = [
     {'warm_up_size': [MIN_SIDE, MIN_SIDE], 'max_pixels': 4096},
     {'max_pixels': 327680},
     {'model_input_range': [0.0, 1.0]},
+    {'crop_rows': [2, 0], 'crop_columns': [0, -8]},
+    {'crop_rows': [-512, -2]},
     {'provider': 'openvino', 'precision': 'bf16', 'allow_fallback': False},
     {'provider': 'auto', 'precision': 'fp16', 'allow_fallback': False},
     {'provider': 'cpu', 'precision': 'fp16'},  # the precision gives way

@@ -9,7 +9,9 @@ from tiny_models import save_detector
 from tiny_models import save_foreign_generator
 from tiny_models import save_generator
 
+from morngan_ros.crop import Crop
 from morngan_ros.errors import SourceError
+from morngan_ros.exposure import Exposure
 from morngan_ros.models import default_model
 from morngan_ros.tools import build_engine
 from morngan_ros.tools import cli
@@ -95,6 +97,14 @@ def test_frames_of_a_folder_are_scaled(tmp_path: Path, capsys: pytest.CaptureFix
     command = [str(model), f'--frames={tmp_path}', f'--detector={detector}', SIZE]
     assert build_engine.main(command) == 0
     assert 'over 3 frames' in capsys.readouterr().out
+
+
+def test_frames_are_cropped_and_exposed_as_the_node_does(tmp_path: Path) -> None:
+    ramp = np.tile(np.linspace(7000, 8000, 64).astype(np.uint16), (48, 1))
+    cv2.imwrite(str(tmp_path / 'a.png'), np.pad(ramp, ((0, 2), (0, 0)), constant_values=65535))
+    exposure = Exposure(mode='fixed_range', range_low=6000, range_high=9000)
+    (frame,) = build_engine.read_frames(str(tmp_path), (64, 48), 8, Crop(rows=(0, -2)), exposure)
+    np.testing.assert_array_equal(frame, exposure(ramp, 0.0))
 
 
 def test_provider_that_cannot_be_had_is_told(capsys: pytest.CaptureFixture[str]) -> None:

@@ -10,13 +10,17 @@ from morngan_ros.tools.images_to_bag import main
 
 
 @pytest.mark.parametrize('storage', STORAGES)
-@pytest.mark.parametrize('dtype', ['u1', 'u2'])
-def test_folder_to_bag(tmp_path, storage, dtype):
-    rng = np.random.default_rng(0)
-    pictures = rng.integers(0, np.iinfo(dtype).max, (3, 12, 20), dtype=np.dtype(dtype))
+@pytest.mark.parametrize(
+    ('dtype', 'encoding'), [('u1', 'mono8'), ('u2', 'mono16'), ('f4', '32FC1')]
+)
+def test_folder_to_bag(tmp_path, storage, dtype, encoding):
+    pictures = (
+        np.random.default_rng(0).random((3, 12, 20)) * (250 if dtype == 'u1' else 60000)
+    ).astype(dtype)
     (tmp_path / 'in').mkdir()
+    suffix = 'tiff' if dtype == 'f4' else 'png'
     for index, picture in enumerate(pictures):
-        cv2.imwrite(str(tmp_path / f'in/I{index:05d}.png'), picture)
+        cv2.imwrite(str(tmp_path / f'in/I{index:05d}.{suffix}'), picture)
     out = tmp_path / 'bag'
     options = ['--topic', '/thermal/image_raw', '--frame-id', 'cam', '--storage', storage]
     timing = ['--rate', '20', '--start', '1700000000.5']
@@ -32,7 +36,7 @@ def test_folder_to_bag(tmp_path, storage, dtype):
         assert {m.header.frame_id for m in series} == {'cam'}
         assert {(m.width, m.height) for m in series} == {(20, 12)}
     for picture, message in zip(pictures, by_topic['/thermal/image_raw'], strict=True):
-        assert message.encoding == ('mono8' if dtype == 'u1' else 'mono16')
+        assert message.encoding == encoding
         np.testing.assert_array_equal(message.data.view(dtype).reshape(12, 20), picture)
     assert all(info.k[0] == 0 for info in by_topic['/thermal/camera_info'])  # not calibrated
 
