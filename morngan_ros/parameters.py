@@ -316,7 +316,7 @@ class Settings:
         """
         width, height = self.warm_up_size
         pipeline = Pipeline.load(
-            Path(self.model) if self.model else default_model(),
+            Path(self.model) if self.model else default_model(self.provider),
             provider=self.provider,
             precision=self.precision,
             allow_fallback=self.allow_fallback,

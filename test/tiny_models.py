@@ -114,7 +114,7 @@ def save_slow_generator(path: Path, layers: int = 100) -> Path:
     rng = np.random.default_rng(0)
     shapes = [(16, 1), *[(16, 16)] * layers, (3, 16)]
     constants = {
-        f'weight{i}': rng.normal(0, 0.1, (*shape, 3, 3)).astype(np.float32)
+        f'weight{i}': rng.normal(0, 0.08, (*shape, 3, 3)).astype(np.float32)
         for i, shape in enumerate(shapes)
     }
     nodes = [helper.make_node('Cast', ['thermal'], ['x0'], to=TensorProto.FLOAT)]
@@ -123,7 +123,9 @@ def save_slow_generator(path: Path, layers: int = 100) -> Path:
         for i in range(len(shapes))
     ]
     nodes += [
-        helper.make_node('Transpose', [f'x{len(shapes)}'], ['last'], perm=[0, 2, 3, 1]),
+        # What the layers make fades to nothing: the frame itself is the picture.
+        helper.make_node('Add', [f'x{len(shapes)}', 'x0'], ['sum']),
+        helper.make_node('Transpose', ['sum'], ['last'], perm=[0, 2, 3, 1]),
         helper.make_node('Cast', ['last'], ['color'], to=TensorProto.UINT8),
     ]
     uint8 = TensorProto.UINT8

@@ -127,7 +127,7 @@ def read_frames(
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; returns the exit code."""
     options = _parse(argv)
-    model = options.model or default_model()
+    model = options.model or default_model(options.provider)
     width, height = options.size
     frames = read_frames(
         options.frames or f'{SIMULATED}:{width}x{height}',

@@ -54,7 +54,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         if output is not None:
             cli.claim_output(output, options.input, options.overwrite)
     pipeline = Pipeline.load(
-        options.model or default_model(),
+        options.model or default_model(options.provider),
         detector=options.detector,
         provider=options.provider,
         precision=options.precision,

@@ -89,7 +89,7 @@ class Observer:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; returns the exit code."""
     options = _parse(argv)
-    model = options.model or default_model()
+    model = options.model or default_model(options.provider)
     for file in filter(None, (model, options.detector)):
         if not file.is_file():
             raise ModelError(f'{file}: no such model file')

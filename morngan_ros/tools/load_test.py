@@ -156,7 +156,7 @@ def measure(
         SourceError: A process ended early; the message holds its last words.
     """
     width, height = stream.size
-    model = (model or default_model()).resolve()
+    model = (model or default_model(provider)).resolve()
     node = ['morngan_ros.colorize_node', '--ros-args', '-p', f'model:={model}']
     node += ['-p', f'provider:={provider}', '-p', f'threads:={threads}']
     node += ['-p', f'warm_up_size:=[{width}, {height}]']

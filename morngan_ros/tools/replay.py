@@ -255,7 +255,8 @@ def _open_tape(options: argparse.Namespace, node: Node, on_bad: OnBadFrame) -> T
     named = options.publish_as or 'image_raw'
     topics = [posixpath.join(camera, named) for camera in options.cameras or ['']]
     if is_bag(path):
-        _require_cameras(path, node, topics if options.cameras else [])
+        if options.cameras:
+            _require_cameras(path, node, topics)
         return BagTape(path, node, options.topic, options.publish_as, profile, on_bad)
     if options.topic is not None:
         raise SourceError(
@@ -280,7 +281,7 @@ def _require_cameras(path: Path, node: Node, topics: Sequence[str]) -> None:
     Raises:
         SourceError: It has none for one of them.
     """
-    with BagReader(path) as bag:
+    with BagReader(path, on_bad=lambda _name, _error: None) as bag:  # told when it is played
         kinds = bag.topics
     images = [topic for topic, kind in kinds.items() if kind in (IMAGE, COMPRESSED_IMAGE)]
     played = {node.resolve_topic_name(topic) for topic in images}

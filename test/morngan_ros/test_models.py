@@ -21,7 +21,7 @@ def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def put(folder: Path) -> Path:
     folder.mkdir(parents=True)
-    path = folder / 'morngan_compact.onnx'
+    path = folder / 'morngan_context.onnx'
     path.write_bytes(b'')
     return path
 
@@ -37,5 +37,23 @@ def test_source_tree_comes_first(
 
 
 def test_absent_model_names_the_places(package: Path) -> None:
-    with pytest.raises(ModelError, match=r'morngan_compact\.onnx: .* not found in .*/models; give'):
+    with pytest.raises(ModelError, match=r'morngan_context\.onnx: .* not found in .*/models; give'):
         models.default_model()
+
+
+@pytest.mark.parametrize(
+    ('provider', 'built_for', 'name'),
+    [
+        ('auto', ['CPUExecutionProvider'], 'morngan_context.onnx'),
+        ('auto', ['CUDAExecutionProvider', 'CPUExecutionProvider'], 'morngan_context_fp32.onnx'),
+        ('tensorrt', ['CPUExecutionProvider'], 'morngan_context_fp32.onnx'),
+        ('openvino', ['CUDAExecutionProvider'], 'morngan_context.onnx'),
+    ],
+)
+def test_gpus_take_the_file_in_float32(
+    monkeypatch: pytest.MonkeyPatch, provider: str, built_for: list[str], name: str
+) -> None:
+    """TensorRT refuses the int8 file, whose activations have a zero point."""
+    onnxruntime = pytest.importorskip('onnxruntime')
+    monkeypatch.setattr(onnxruntime, 'get_available_providers', lambda: built_for)
+    assert models.default_model(provider).name == name

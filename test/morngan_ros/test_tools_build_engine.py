@@ -28,14 +28,14 @@ def runtimes() -> None:
 def test_shipped_model_passes_against_itself(capsys: pytest.CaptureFixture[str]) -> None:
     assert build_engine.main(['--provider=openvino', SIZE]) == 0
     out = capsys.readouterr().out
-    assert 'morngan_compact.onnx: openvino, int8, 160x128' in out
+    assert 'morngan_context.onnx: openvino, int8, 160x128' in out
     assert 'PSNR to fp32 over 8 frames: ' in out
     assert 'kept in' not in out  # OpenVINO keeps nothing
 
 
 def test_gate_between_int8_and_fp32(capsys: pytest.CaptureFixture[str]) -> None:
     """Eight bits are worth 30 to 60 dB, and the tool tells on which side of the gate they are."""
-    fp32 = default_model().with_name('morngan_compact_fp32.onnx')
+    fp32 = default_model().with_name('morngan_context_fp32.onnx')
     command = ['--provider=openvino', f'--reference={fp32}', SIZE]
     assert build_engine.main([*command, '--min-psnr=30']) == 0
     assert build_engine.main([*command, '--min-psnr=60']) == cli.INCOMPLETE

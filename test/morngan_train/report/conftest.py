@@ -33,9 +33,9 @@ def street(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for k in range(FRAMES):
         frame = Exposure()(scene.render(2.5 * k).counts, 0.0)
         cv2.imwrite(str(data / f'testB/{HOSTILE}_{k}.png'), frame)
-    shipped = Path(__file__).parents[3] / 'models/morngan_compact.onnx'
+    shipped = Path(__file__).parents[3] / 'models/morngan_context.onnx'
     false = save_generator(root / 'false.onnx', FALSE_COLOR)
-    for name, source in {'raw': 'raw', 'compact': str(shipped), HOSTILE: str(false)}.items():
+    for name, source in {'raw': 'raw', 'shipped': str(shipped), HOSTILE: str(false)}.items():
         words = f'--metrics apce,flicker --jobs 1 --data {data}'.split()
         files = ['--json', str(root / f'{name}.json'), '--pictures', str(root / 'shown' / name)]
         assert main(['evaluate', source, *words, *files]) == 0
@@ -44,7 +44,7 @@ def street(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope='session')
 def evaluations(street: Path) -> list[Path]:
-    return [street / f'{name}.json' for name in ('raw', 'compact', HOSTILE)]
+    return [street / f'{name}.json' for name in ('raw', 'shipped', HOSTILE)]
 
 
 @pytest.fixture(scope='session')

@@ -97,7 +97,7 @@ def test_the_divider_shows_one_picture_on_each_side(page, pixels, tmp_path):
     shown = window[int(top) : int(top + height), int(left) : int(left + width)]
     area = (slice(None), slice(None))
     thermal, color = (
-        cv2.resize(pixels(name, 0), shown.shape[1::-1]).astype(float) for name in ('raw', 'compact')
+        cv2.resize(pixels(name, 0), shown.shape[1::-1]).astype(float) for name in ('raw', 'shipped')
     )
     # Away from the tags above, the rounded corners and the divider.
     rows = slice(len(shown) // 4, int(len(shown) * 0.9))
@@ -133,7 +133,7 @@ def test_scores_are_those_of_the_frame(page, evaluations):
     for number, scores in enumerate(frames.values()):
         page.choose('#frame', number)
         row = '#frame-scores tbody tr:nth-child(2)'
-        assert text(page, f'{row} th') == 'compact'
+        assert text(page, f'{row} th') == 'shipped'
         assert text(page, f'{row} td') == f'{scores["apce"]:.3f}'
 
 
@@ -144,7 +144,7 @@ def test_sides_are_chosen_and_swapped(page, evaluations):
     page.click('#swap')
     assert source(page, '#left-picture') == left
     page.choose('#right', 2)
-    assert text(page, '#right-tag') == 'compact'
+    assert text(page, '#right-tag') == 'shipped'
     page.choose('#right', 3)
     assert text(page, '#right-tag') == evaluations[2].stem
     assert source(page, '#right-picture') == source(page, '#all figure:nth-child(4) img')
@@ -161,7 +161,7 @@ def test_worst_and_best_frames_open(page, evaluations):
     assert text(page, f'{best} li:nth-child(1) b') == f'{ranked[-1][0]:.3f}'
     page.click(f'{worst} li:nth-child(1) button')
     assert text(page, '#frame-scores caption') == ranked[0][1]
-    assert (text(page, '#left-tag'), text(page, '#right-tag')) == ('thermal', 'compact')
+    assert (text(page, '#left-tag'), text(page, '#right-tag')) == ('thermal', 'shipped')
 
 
 def test_charts_tell_their_values(page, evaluations):

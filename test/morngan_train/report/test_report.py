@@ -91,7 +91,7 @@ def test_names_of_all_kinds_are_text(evaluations, tmp_path):
     words = Words(page)
     assert escape(name) in page
     assert '<b>' not in page.split('<script>')[0]
-    assert json.loads(words.json['values'])['methods'] == ['raw', 'compact', name]
+    assert json.loads(words.json['values'])['methods'] == ['raw', 'shipped', name]
     assert '<' not in words.json['values'] + words.json['embedded']
 
 
@@ -147,10 +147,10 @@ def test_realism_and_steadiness_are_shown(changed, tmp_path):
 
 def test_raw_frames_win_nothing_by_keeping_their_own_edges(evaluations, tmp_path):
     page = report(evaluations, tmp_path / 'page.html')
-    compact = json.loads(evaluations[1].read_text())['scores']['apce']
+    shipped = json.loads(evaluations[1].read_text())['scores']['apce']
     assert Words(page).row('raw')[1] == '1.000'
     assert '<td><strong>1.000</strong></td>' not in page
-    assert Words(page).row('compact')[1] == f'{compact:.3f}'
+    assert Words(page).row('shipped')[1] == f'{shipped:.3f}'
 
 
 def test_a_score_that_nobody_knows_is_shown_as_it_is(changed, tmp_path):
@@ -162,7 +162,7 @@ def test_pictures_are_those_of_evaluate(evaluations, pixels, tmp_path):
     words = Words(report(evaluations, tmp_path / 'page.html'))
     data = json.loads(words.json['embedded'])
     assert len(data['frames']) == data['total'] == len(data['thumbnails']) == 6
-    for row, method in enumerate(('raw', 'compact', evaluations[2].stem), 1):
+    for row, method in enumerate(('raw', 'shipped', evaluations[2].stem), 1):
         for frame in range(6):
             shown = decode(data['uris'][data['pictures'][row][frame]])
             original = pixels(method, frame)
