@@ -43,7 +43,7 @@ setup(
     },
     data_files=[
         ('share/ament_index/resource_index/packages', [f'resource/{NAME}']),
-        (str(SHARE), ['package.xml', 'LICENSE']),
+        (str(SHARE), ['package.xml', 'LICENSE', 'NOTICE', 'CHANGELOG.rst']),
         data('launch', '*.launch.py'),
         data('config', '*.yaml', '*.xml', '*.rviz', '*.json'),
         data('config/sros2', '*.xml'),
