@@ -233,8 +233,9 @@ def _dry_run(recipe: Recipe, data: list[Path] | None, shares: list[float] | None
         crops = open_data(recipe, data, shares)
         steps = recipe.steps_per_epoch or len(crops)
         names = ', '.join(map(str, data))
+        low = f'{len(crops.low)} at low resolution, ' if crops.low else ''
         console.print(
-            f'{names}: {len(crops.day)} day, {len(crops.night)} night pictures, '
+            f'{names}: {len(crops.day)} day, {low}{len(crops.night)} night pictures, '
             f'{steps} steps an epoch, {steps * total_epochs(recipe.schedule)} in all'
         )
     return 0

@@ -224,7 +224,9 @@ class LossRecipe(Section):
         default=0.0, ge=0, description='distance of pairs in the features of a frozen network'
     )
     low: float = Field(
-        default=0.0, ge=0, description='colour of day frames that is known at low resolution only'
+        default=0.0,
+        ge=0,
+        description='colour that is known at low resolution only, where a folder has any',
     )
     edge_recall: float = Field(
         default=0.0, ge=0, description='edges of the thermal frame, by their rank in the picture'

@@ -165,7 +165,7 @@ class Step:
             made = made.float()
             fake_day, colored = made[:n], made[n:]
             low_day = None
-            if self.recipe.losses.low > 0:
+            if self.recipe.losses.low > 0 and 'low_thermal' in batch:
                 low_day = self.generators.color(batch['low_thermal']).float()
             seen = self._see_pairs(batch, colored)
             scores = None

@@ -89,7 +89,7 @@ class LowSample(TypedDict):
 
 
 class Sample(DaySample, NightSample, total=False):
-    """One draw; colour at low resolution is there if the recipe has a use for it."""
+    """One draw; colour at low resolution is there if a folder has it and a recipe uses it."""
 
     low_thermal: torch.Tensor
     low_color: torch.Tensor
@@ -193,7 +193,7 @@ class UnpairedCrops(Dataset[Sample]):
         seed: Of the run.
         shares: Of the draws, one a folder; None draws every picture equally often.
         aligned: Read `trainA_thermal` too.
-        low: Read `dayLow_thermal` and `dayLow_color` too.
+        low: Read `dayLow_thermal` and `dayLow_color` too, where there are any.
         masked: Read `trainB_masks` too.
         labelled: Read the teachers' masks too.
         denoise: Apply semantic denoising to the labels.
@@ -223,7 +223,7 @@ class UnpairedCrops(Dataset[Sample]):
         self.day_edges = Edges(recipe, 'edgesA', self.day)
         self.night_edges = Edges(recipe, 'edgesB', self.night)
         self.partners = self.day.companions(_thermal_partners) if aligned else None
-        self.low = _needed(roots, shares, LOW) if low else None
+        self.low = gather(roots, LOW, shares) if low else None
         self.low_color = self.low.companions(_low_partners) if self.low else []
         self.masks = _masks(self.night) if masked else None
         self.labels = (

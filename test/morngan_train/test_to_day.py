@@ -101,6 +101,11 @@ def test_every_term_has_its_line_in_the_log(recipe, batch):
     }
 
 
+def test_folders_without_colour_at_low_resolution_train_without_it(recipe, roots):
+    batch = default_collate([open_data(recipe, roots[:1])[Pick(0)]])
+    assert 'low' not in make(recipe)(batch, phase_of(recipe, 'pairs'), 1)
+
+
 def test_weights_scale_their_terms(recipe, batch):
     content = recipe.model_dump(mode='json')
     terms = ('perceptual', 'low', 'edge_recall', 'edge_correlation', 'chroma_smoothness')
