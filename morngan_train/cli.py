@@ -220,9 +220,10 @@ def _check_shares(data: list[Path], shares: list[float] | None) -> None:
 
 def _dry_run(recipe: Recipe, data: list[Path] | None, shares: list[float] | None) -> int:
     rows = table(recipe.schedule)
-    shown = Table(*rows[0], title=f'{recipe.name}: {total_epochs(recipe.schedule)} epochs')
+    used = [name for name in rows[0] if any(row[name] for row in rows)]
+    shown = Table(*used, title=f'{recipe.name}: {total_epochs(recipe.schedule)} epochs')
     for row in rows:
-        shown.add_row(*row.values())
+        shown.add_row(*(row[name] for name in used))
     # A pipe has no width to fit into: nothing may be cut off there.
     console = Console() if sys.stdout.isatty() else Console(width=200)
     console.print(shown)
