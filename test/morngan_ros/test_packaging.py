@@ -16,7 +16,9 @@ import yaml
 ROOT = Path(__file__).resolve().parents[2]
 # What belongs to the package; the rest of the tree need not be copied.
 SOURCES = (
+    'CHANGELOG.rst',
     'LICENSE',
+    'NOTICE',
     'config',
     'launch',
     'models',
@@ -63,7 +65,9 @@ def test_colcon_installs_what_ros2_looks_for(installed):
     own = share / 'morngan_ros'
     assert (own / 'package.xml').is_file()
     for folder in ('launch', 'config', 'config/sros2', 'models'):
-        sources = {p.name for p in (ROOT / folder).iterdir() if p.is_file()}
+        # Weights to train on from are of no use on a vehicle.
+        files = (p for p in (ROOT / folder).iterdir() if p.is_file() and p.suffix != '.pt')
+        sources = {p.name for p in files}
         copies = {p.name for p in (own / folder).iterdir() if p.is_file()} if sources else set()
         assert copies == sources
 
