@@ -48,6 +48,8 @@ CONFIGURED = 'generator tiny runs on'
 # Another model: every picture becomes blue.
 BLUE = {0: (0, 0, 255), 255: (0, 0, 255)}
 HEIGHT, WIDTH = 48, 64
+# Seconds in which a message arrives. Topics and services are not ordered among each other.
+ARRIVAL = 1.0
 
 
 @pytest.fixture(scope='module')
@@ -492,12 +494,14 @@ def test_lifecycle_transitions(tmp_path, model):
         assert opened.change_state(Transition.TRANSITION_CONFIGURE)
         assert opened.state() == 'inactive'
         opened.publish('image_raw', mono8(1))
+        time.sleep(ARRIVAL)
         assert opened.change_state(Transition.TRANSITION_ACTIVATE)
         assert opened.state() == 'active'
         opened.publish('image_raw', mono8(2))
         opened.wait_for_stamp('color/image_raw', header(2))
         assert opened.change_state(Transition.TRANSITION_DEACTIVATE)
         opened.publish('image_raw', mono8(3))
+        time.sleep(ARRIVAL)
         assert opened.change_state(Transition.TRANSITION_CLEANUP)
         assert opened.state() == 'unconfigured'
 
