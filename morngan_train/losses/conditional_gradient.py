@@ -9,8 +9,8 @@ from morngan_train.labels.classes import Label
 from morngan_train.labels.classes import UNLABELLED
 from morngan_train.losses.gradient import gradient_magnitude
 
-BACKGROUND = sorted(set(range(CLASSES)) - FOREGROUND)
-"""C_bg of Eq. 9: stuff but buildings, lights and signs."""
+BACKGROUND = sorted(set(range(CLASSES)) - FOREGROUND | {Label.BUILDING})
+"""C_bg of Eq. 9, and buildings: section 3.5 names window frames among the edges to keep."""
 
 
 def background_mask(labels: torch.Tensor, *, unlabelled: bool) -> torch.Tensor:
@@ -19,7 +19,7 @@ def background_mask(labels: torch.Tensor, *, unlabelled: bool) -> torch.Tensor:
     Args:
         labels: Of the source, int64 [N, H, W], trainIds or 255.
         unlabelled: True takes everything that is no object, as the authors ran it: ids below 11 and
-            255. False takes C_bg, as the paper has it: neither buildings, lights, signs nor 255.
+            255. False takes C_bg and buildings, as the paper has it: neither lights, signs nor 255.
 
     Returns:
         float32 [N, 1, H, W] of 0 and 1.
