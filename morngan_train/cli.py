@@ -239,6 +239,8 @@ def _dry_run(recipe: Recipe, data: list[Path] | None, shares: list[float] | None
             f'{names}: {len(crops.day)} day, {low}{len(crops.night)} night pictures, '
             f'{steps} steps an epoch, {steps * total_epochs(recipe.schedule)} in all'
         )
+        if crops.labels is not None and crops.labels.finished:
+            console.print(f'label maps not denoised: {", ".join(map(str, crops.labels.finished))}')
     return 0
 
 
