@@ -29,7 +29,6 @@ from morngan_train.metrics.command import EvaluationError
 from morngan_train.parsing import command as parser_command
 from morngan_train.phases import table
 from morngan_train.phases import total_epochs
-from morngan_train.precision import AUTO
 from morngan_train.precision import CHOICES
 from morngan_train.prepare import command as prepare_command
 from morngan_train.quantize import calibration_files
@@ -94,9 +93,8 @@ def _parser() -> argparse.ArgumentParser:
     fit.add_argument('--devices', type=int, default=1, help='GPUs, or CPU processes (default: 1)')
     fit.add_argument(
         '--precision',
-        default=AUTO,
         choices=CHOICES,
-        help='of the networks; losses are always float32 (default: %(default)s)',
+        help="of the networks; losses are always float32 (default: the recipe's)",
     )
     fit.add_argument(
         '--workers',
@@ -174,7 +172,7 @@ def _fit(args: argparse.Namespace) -> int:
         raise DataError('--data FOLDER is missing; see docs/data.md for what it holds')
     _check_shares(args.data, args.shares)
     out = args.out or Path('runs') / recipe.name
-    fabric = open_fabric(args.accelerator, args.precision, args.devices)
+    fabric = open_fabric(args.accelerator, args.precision or recipe.precision, args.devices)
     fabric.launch()
     trainer = Trainer(
         recipe,

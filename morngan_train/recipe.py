@@ -25,6 +25,8 @@ from morngan_train.phases import leave_out
 from morngan_train.phases import Phase
 from morngan_train.phases import SCHEDULES
 from morngan_train.phases import Term
+from morngan_train.precision import AUTO
+from morngan_train.precision import Choice
 from morngan_train.sections import Section
 
 
@@ -248,6 +250,10 @@ class Recipe(Section):
     name: str
     description: str = ''
     seed: int = 0
+    precision: Choice = Field(
+        default=AUTO,
+        description='of the networks: auto, 32-true, tf32 or bf16-mixed; --precision overrides it',
+    )
     steps_per_epoch: int | None = Field(default=None, ge=1, description='default: max(N_A, N_B)')
     choices: Choices = Field(default_factory=lambda: Choices.model_validate({}))
     generator: GeneratorRecipe = GeneratorRecipe()

@@ -42,7 +42,6 @@ from morngan_train.experiments.run import run_rows
 from morngan_train.fabric import open_fabric
 from morngan_train.metrics.test_set import open_test_set
 from morngan_train.phases import total_epochs
-from morngan_train.precision import AUTO
 from morngan_train.precision import CHOICES
 from morngan_train.recipe import load_recipe
 from morngan_train.recipe import Recipe
@@ -90,7 +89,7 @@ def add_parser(commands: 'argparse._SubParsersAction[argparse.ArgumentParser]') 
     parser.add_argument('--detector', type=Path, help='ONNX file of a YOLO export, for AP')
     parser.add_argument('--parser', type=Path, help='ONNX file of a Cityscapes network, for IoU')
     parser.add_argument('--accelerator', default='auto', help='cpu, cuda, auto (default)')
-    parser.add_argument('--precision', default=AUTO, choices=CHOICES, help='see fit (%(default)s)')
+    parser.add_argument('--precision', choices=CHOICES, help="see fit (default: the recipe's)")
     parser.add_argument(
         '--workers',
         type=int,
@@ -150,7 +149,7 @@ def run(args: argparse.Namespace) -> int:
         open_test_set(row.test)
     judges = Judges(args.detector, args.parser, args.jobs)
     judges.check()
-    fabric = open_fabric(args.accelerator, args.precision)
+    fabric = open_fabric(args.accelerator, args.precision or chosen[0].recipe.precision)
     fabric.launch()
     if args.dry_run:
         _dry_run(args, rows, chosen, fabric)

@@ -16,6 +16,7 @@ from morngan_train.networks.efficientnet_lite import CHANNELS
 from morngan_train.networks.efficientnet_lite import EfficientNetLite0
 from morngan_train.networks.efficientnet_lite import IMAGENET
 from morngan_train.networks.efficientnet_lite import SPREAD
+from morngan_train.networks.float32 import Float32Conv2d
 
 FINE, COARSE = 24, 32
 """Channels of the detail at strides 2 and 4."""
@@ -95,7 +96,7 @@ class ContextDecoder(nn.Module):
         self.narrow = _convolution(c_in, FINE, 1)
         self.gate = nn.Conv2d(c_in, FINE, 1)
         self.join = _convolution(2 * FINE, FINE)
-        self.paint = nn.Conv2d(FINE, 12, 3, padding=1)
+        self.paint = Float32Conv2d(FINE, 12, 3, padding=1)
         self._initialize_ends()
 
     def _initialize_ends(self) -> None:

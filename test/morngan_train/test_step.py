@@ -221,6 +221,21 @@ def test_gradients_are_clipped_only_on_request(tiny, batch):
     assert largest_norm(None) > 1e-2
 
 
+def test_adam_of_a_segmenter_begins_with_its_phase(tiny, batch):
+    """Steps without it do not count: its first update is as large as the learning rate."""
+    step = make(tiny)
+    for _ in range(3):
+        step(batch, phase_of(tiny, '0b'), 1)
+    before = [parameter.clone() for parameter in step.segmenters.a.parameters()]
+    assert not step.optimizers['segmenters'].state
+    step(batch, phase_of(tiny, '1'), 1)
+    moves = [
+        (now - then).abs().max().item()
+        for now, then in zip(step.segmenters.a.parameters(), before, strict=True)
+    ]
+    assert max(moves) == pytest.approx(tiny.optimizer.lr, rel=1e-3)
+
+
 def test_identity_losses_are_off_unless_weighted(tiny, batch):
     losses = tiny.losses.model_copy(update={'identity': 5.0})
     with_identity = make(tiny.model_copy(update={'losses': losses}))
