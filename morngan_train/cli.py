@@ -12,6 +12,7 @@ from rich.table import Table
 from morngan_ros.errors import MornganError
 from morngan_train.checkpoint import CheckpointError
 from morngan_train.data.crops import CropError
+from morngan_train.data.loader import MOST_WORKERS
 from morngan_train.data.reading import DataError
 from morngan_train.data.reading import list_images
 from morngan_train.data.reading import read_thermal
@@ -24,6 +25,7 @@ from morngan_train.fabric import FabricError
 from morngan_train.fabric import open_fabric
 from morngan_train.labels import command as masks_command
 from morngan_train.labels.teachers import TeacherError
+from morngan_train.ledger import NonFiniteLossError
 from morngan_train.metrics import command as evaluate_command
 from morngan_train.metrics.command import EvaluationError
 from morngan_train.parsing import command as parser_command
@@ -37,10 +39,10 @@ from morngan_train.recipe import Recipe
 from morngan_train.recipe import RecipeError
 from morngan_train.report import command as report_command
 from morngan_train.report.evaluations import ReportError
-from morngan_train.step import NonFiniteLossError
-from morngan_train.trainer import MOST_WORKERS
 from morngan_train.trainer import open_data
 from morngan_train.trainer import Trainer
+from morngan_train.tuning import LOG_EVERY
+from morngan_train.tuning import Tuning
 
 EXPECTED = (
     RecipeError,
@@ -104,7 +106,7 @@ def _parser() -> argparse.ArgumentParser:
         metavar=f'0..{MOST_WORKERS}',
         help='data loading processes for each device (default: %(default)s)',
     )
-    fit.add_argument('--compile', action='store_true', help='optimise networks by torch.compile')
+    _add_tuning(fit)
     fit.add_argument(
         '--dry-run',
         action='store_true',
@@ -144,6 +146,34 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _add_tuning(fit: argparse.ArgumentParser) -> None:
+    fit.add_argument('--compile', action='store_true', help='optimise networks by torch.compile')
+    fit.add_argument(
+        '--channels-last', action='store_true', help='lay pictures out with channels together'
+    )
+    fit.add_argument(
+        '--checkpointing',
+        action='store_true',
+        help='compute features twice instead of keeping them: less memory, more time',
+    )
+    fit.add_argument(
+        '--cache', action='store_true', help='decode all frames once and keep them in memory'
+    )
+    fit.add_argument(
+        '--log-every',
+        type=_positive,
+        metavar='N',
+        help=f'steps between two readings of the losses (default: 1 on a CPU, else {LOG_EVERY})',
+    )
+
+
+def _positive(text: str) -> int:
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError(f'must be at least 1, not {value}')
+    return value
+
+
 def _export(args: argparse.Namespace) -> int:
     try:
         scores = json.loads(args.scores.read_text()) if args.scores else {}
@@ -181,7 +211,13 @@ def _fit(args: argparse.Namespace) -> int:
         fabric,
         shares=args.shares,
         workers=args.workers,
-        compile=args.compile,
+        tuning=Tuning(
+            compile=args.compile,
+            channels_last=args.channels_last,
+            checkpointing=args.checkpointing,
+            cache=args.cache,
+            log_every=args.log_every,
+        ),
     )
     if not _resume(trainer, args.resume) and args.init is not None:
         trainer.start_from(args.init)

@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
+from morngan_train.data.loader import MOST_WORKERS
 from morngan_train.experiments.budget import equal_budget
 from morngan_train.experiments.budget import steps_of
 from morngan_train.experiments.cost import Clock
@@ -46,7 +47,6 @@ from morngan_train.precision import CHOICES
 from morngan_train.recipe import load_recipe
 from morngan_train.recipe import Recipe
 from morngan_train.report.command import write_report
-from morngan_train.trainer import MOST_WORKERS
 from morngan_train.trainer import open_data
 
 COMPACT = 'compact_flir'
