@@ -6,6 +6,7 @@ import zlib
 
 import numpy as np
 
+from morngan_train.classes import Label
 from morngan_train.data.folders import Pictures
 from morngan_train.data.prepared import masks_are_finished
 from morngan_train.data.reading import check_size
@@ -13,7 +14,6 @@ from morngan_train.data.reading import DataError
 from morngan_train.data.reading import find_companions
 from morngan_train.data.reading import read_map
 from morngan_train.data.reading import read_rgb
-from morngan_train.labels.classes import Label
 from morngan_train.labels.denoising import denoise_day
 from morngan_train.labels.fusion import fuse
 

@@ -3,8 +3,8 @@
 import torch
 from torch.nn import functional as F
 
-from morngan_train.labels.classes import Label
-from morngan_train.labels.classes import UNLABELLED
+from morngan_train.classes import Label
+from morngan_train.classes import UNLABELLED
 from morngan_train.losses.gradient import gradient_magnitude
 
 

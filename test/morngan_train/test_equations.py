@@ -6,8 +6,8 @@ import re
 
 import pytest
 
-from morngan_train.choices import Choices
-from morngan_train.choices import PRESETS
+from morngan_train.recipe.choices import Choices
+from morngan_train.recipe.choices import PRESETS
 
 ROOT = Path(__file__).parents[2]
 CODE = ROOT / 'morngan_train'

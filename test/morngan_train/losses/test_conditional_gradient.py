@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from morngan_train.labels.classes import Label
+from morngan_train.classes import Label
 from morngan_train.losses.conditional_gradient import background_mask
 from morngan_train.losses.conditional_gradient import cgr_loss
 
