@@ -240,6 +240,11 @@ class LossRecipe(Section):
     structure_on_pairs: float = Field(
         default=0.3, ge=0, le=1, description='factor on the last three for day pairs'
     )
+    steadiness: float = Field(
+        default=0.0,
+        ge=0,
+        description='equal colours for a night frame that has moved, with other noise; to_day only',
+    )
 
 
 class Recipe(Section):

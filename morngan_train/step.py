@@ -14,6 +14,7 @@ from morngan_train.image_pool import ImagePool
 from morngan_train.losses.adversarial import discriminator_loss
 from morngan_train.losses.scale_robustness import draw_scale
 from morngan_train.losses.scale_robustness import rescale
+from morngan_train.losses.steadiness import second_view
 from morngan_train.networks.discriminator import Scores
 from morngan_train.networks.perception import Perception
 from morngan_train.objective import generator_losses
@@ -160,10 +161,13 @@ class Step:
         """Train G_BA and D_A alone; night frames and pairs go through the generator as one."""
         day, n = batch['day'], len(batch['night'])
         judge = self.discriminators.a
+        frames = [batch['night'], batch['day_thermal']]
+        if self.recipe.losses.steadiness > 0:
+            view, shift = second_view(batch['night'][:1])
+            frames.append(view)
         with self.fabric.autocast():
-            made = self.generators.color(torch.cat([batch['night'], batch['day_thermal']]))
-            made = made.float()
-            fake_day, colored = made[:n], made[n:]
+            made = self.generators.color(torch.cat(frames)).float()
+            fake_day, colored, later = made[:n], made[n : 2 * n], made[2 * n :]
             low_day = None
             if self.recipe.losses.low > 0 and 'low_thermal' in batch:
                 low_day = self.generators.color(batch['low_thermal']).float()
@@ -174,7 +178,8 @@ class Step:
                 fake = self._score(fake_day)
                 judge.requires_grad_(True)
                 scores = self._score(day), fake
-        losses = to_day_losses(batch, fake_day, low_day, scores, self.recipe, phase)
+        moved = (later, shift) if len(later) else None
+        losses = to_day_losses(batch, fake_day, low_day, scores, self.recipe, phase, moved)
         losses |= pair_losses(batch, colored, self.recipe, phase, seen)
         values = self._check(losses)  # before a fake that is not finite gets into a pool
         self.seen = None
