@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from morngan_ros.errors import MornganError
+from morngan_train.boxes import command as boxes_command
 from morngan_train.checkpoint import CheckpointError
 from morngan_train.data.crops import CropError
 from morngan_train.data.reading import DataError
@@ -139,6 +140,7 @@ def _parser() -> argparse.ArgumentParser:
     out.set_defaults(run=_export)
     prepare_command.add_parser(commands)
     masks_command.add_parser(commands)
+    boxes_command.add_parser(commands)
     evaluate_command.add_parser(commands)
     experiments_command.add_parser(commands)
     parser_command.add_parser(commands)

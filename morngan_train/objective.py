@@ -24,6 +24,7 @@ from morngan_train.losses.edge_correlation import edge_correlation_loss
 from morngan_train.losses.edge_recall import edge_recall_loss
 from morngan_train.losses.low_resolution import low_resolution_loss
 from morngan_train.losses.monochrome import monochrome_loss
+from morngan_train.losses.objects import objects_loss
 from morngan_train.losses.perceptual import perceptual_loss
 from morngan_train.losses.scale_robustness import sr_loss
 from morngan_train.losses.segmentation import segmentation_loss
@@ -179,6 +180,22 @@ def to_day_losses(
     if low_day is not None:
         losses['low'] = r.low * low_resolution_loss(low_day, batch['low_color'])
     return losses
+
+
+def head_losses(batch: Sample, found: tuple[torch.Tensor, torch.Tensor], recipe: Recipe) -> Losses:
+    """Return the weighted loss of the head on night frames and on the thermal side of day pairs.
+
+    Args:
+        batch: With the boxes of both.
+        found: Centres and distances in the night frames, the pairs, and perhaps in more.
+        recipe: Constant factors.
+    """
+    n = len(batch['night']) + len(batch['day_thermal'])
+    centres, sides = (told[:n].float() for told in found)
+    objects = torch.cat([batch['night_objects'], batch['day_objects']])
+    boxed = torch.cat([batch['night_boxed'], batch['day_boxed']])
+    loss = objects_loss(centres, sides, objects, boxed)
+    return {'objects': recipe.losses.objects * loss}
 
 
 def identity_losses(

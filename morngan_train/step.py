@@ -18,6 +18,7 @@ from morngan_train.losses.steadiness import second_view
 from morngan_train.networks.discriminator import Scores
 from morngan_train.networks.perception import Perception
 from morngan_train.objective import generator_losses
+from morngan_train.objective import head_losses
 from morngan_train.objective import identity_losses
 from morngan_train.objective import Judged
 from morngan_train.objective import Losses
@@ -166,7 +167,8 @@ class Step:
             view, shift = second_view(batch['night'][:1])
             frames.append(view)
         with self.fabric.autocast():
-            made = self.generators.color(torch.cat(frames)).float()
+            made, found = self.generators.color_and_find(torch.cat(frames))
+            made = made.float()
             fake_day, colored, later = made[:n], made[n : 2 * n], made[2 * n :]
             low_day = None
             if self.recipe.losses.low > 0 and 'low_thermal' in batch:
@@ -181,6 +183,8 @@ class Step:
         moved = (later, shift) if len(later) else None
         losses = to_day_losses(batch, fake_day, low_day, scores, self.recipe, phase, moved)
         losses |= pair_losses(batch, colored, self.recipe, phase, seen)
+        if found is not None:
+            losses |= head_losses(batch, found, self.recipe)
         values = self._check(losses)  # before a fake that is not finite gets into a pool
         self.seen = None
         if scores is None:

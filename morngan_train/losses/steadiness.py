@@ -10,7 +10,7 @@ from torch.nn import functional as F
 MOST_SHIFT = 12
 """Pixels by which the second view has moved at most, along each axis."""
 
-MOST_NOISE = 0.04
+MOST_NOISE = 0.02
 """Largest standard deviation of the second view's noise, of [0, 1]."""
 
 Shift = tuple[int, int]
