@@ -15,12 +15,12 @@ from rich.progress import track
 from morngan_ros.detector import Detector
 from morngan_ros.generator import Generator
 from morngan_train.boxes.teacher import find
+from morngan_train.data.boxes import OBJECTS
+from morngan_train.data.boxes import yolo_text
 from morngan_train.data.reading import DataError
 from morngan_train.data.reading import list_images
 from morngan_train.data.reading import read_rgb
 from morngan_train.data.reading import read_thermal
-from morngan_train.labels.boxes import OBJECTS
-from morngan_train.labels.boxes import yolo_text
 
 RECORD = 'made_by.json'
 NIGHT = ('trainB', 'thermal')

@@ -11,7 +11,7 @@ import numpy as np
 
 from morngan_ros.detector import Detection
 from morngan_ros.detector import Detector
-from morngan_train.labels.boxes import OBJECTS
+from morngan_train.data.boxes import OBJECTS
 from morngan_train.metrics.detection import overlaps
 
 SAME = 0.5

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import numpy as np
 
+from morngan_train.data.boxes import OBJECTS
+from morngan_train.data.boxes import read_boxes
 from morngan_train.data.crops import Crop
 from morngan_train.data.reading import DataError
-from morngan_train.labels.boxes import OBJECTS
-from morngan_train.labels.boxes import read_boxes
 from morngan_train.losses.objects import NONE
 from morngan_train.losses.objects import REGION
 

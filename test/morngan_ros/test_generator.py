@@ -12,7 +12,7 @@ from tiny_models import save_detector
 from tiny_models import save_foreign_generator
 from tiny_models import save_generator
 
-from morngan_ros.engine import load_engine
+from morngan_ros.engines import load_engine
 from morngan_ros.errors import FrameError
 from morngan_ros.errors import ModelError
 from morngan_ros.generator import Generator

@@ -149,7 +149,7 @@ def test_pythons_that_ros_has_wheels_for_are_accepted(monkeypatch, version, fits
 
 def test_shipped_parameters_are_the_defaults_of_the_node():
     pytest.importorskip('rclpy', reason='needs ROS 2')
-    from morngan_ros.parameters import Settings
+    from morngan_ros.node.parameters import Settings
 
     shipped = yaml.safe_load((ROOT / 'config' / 'colorize.yaml').read_text())
     values = shipped['/**']['ros__parameters']
