@@ -8,10 +8,14 @@ from time import perf_counter
 
 import numpy as np
 
-from morngan_ros.detector import Detection
 from morngan_ros.detector import Detector
 from morngan_ros.exposure import Exposure
 from morngan_ros.generator import Generator
+from morngan_ros.model_head import ModelHead
+from morngan_ros.object_finder import Detection
+
+NO_DETECTOR = 'none'
+"""As a detector: look for no objects, although the model could."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,13 +39,15 @@ class Pipeline:
     """Exposure, generator and, where there is one, detector. For one thread.
 
     Attributes:
+        detector: looks at the colour picture; or the head of the model, which finds objects in the
+            thermal frame in the same pass; None for no detections.
         detector_problem: Why a detector that was asked for is missing; empty if none is.
     """
 
     def __init__(
         self,
         generator: Generator,
-        detector: Detector | None = None,
+        detector: Detector | ModelHead | None = None,
         exposure: Exposure | None = None,
     ) -> None:
         self.generator = generator
@@ -54,7 +60,7 @@ class Pipeline:
         cls,
         model: str | Path,
         *,
-        detector: str | Path | None = None,
+        detector: str | Path = '',
         provider: str = 'auto',
         precision: str = 'auto',
         threads: int = 0,
@@ -71,7 +77,8 @@ class Pipeline:
     ) -> 'Pipeline':
         """Load the models; arguments as of `Generator.load` and `Detector.load`.
 
-        `class_names` are the names of the detector's classes.
+        `detector` is the file of one, '' for the head of the model, if it has one, or
+        `NO_DETECTOR`. `class_names` are the names of the detector's classes, for a file.
 
         Raises:
             ModelError: a file is missing, broken, or not of its kind.
@@ -88,8 +95,10 @@ class Pipeline:
             input_range=input_range,
             output_range=output_range,
         )
-        if detector is None:
+        if str(detector) == NO_DETECTOR:
             return cls(generator)
+        if not str(detector):
+            return cls(generator, head_of(generator, threshold, iou, classes))
         return cls(
             generator,
             Detector.load(
@@ -120,12 +129,16 @@ class Pipeline:
         times = [perf_counter()]
         thermal = self.exposure(counts, stamp)
         times.append(perf_counter())
-        color = self.generator(thermal)
+        detector = self.detector if detect else None
+        if isinstance(detector, ModelHead):
+            color, found = self.generator.with_objects(thermal)
+        else:
+            color = self.generator(thermal)
         times.append(perf_counter())
         seconds = {'exposure': times[1] - times[0], 'generator': times[2] - times[1]}
         detections: list[Detection] = []
-        if detect and self.detector is not None:
-            detections = self.detector(color)
+        if detector is not None:
+            detections = detector(found) if isinstance(detector, ModelHead) else detector(color)
             seconds['detector'] = perf_counter() - times[2]
         return Result(thermal, color, detections, seconds)
 
@@ -139,11 +152,26 @@ class Pipeline:
     @property
     def fallback_reason(self) -> str:
         """Why a model does not run on the provider asked for; empty if all do."""
-        detector = self.detector.engine.fallback_reason if self.detector else ''
-        return self.generator.fallback_reason or detector
+        reason = self.generator.fallback_reason
+        if not reason and isinstance(self.detector, Detector):
+            reason = self.detector.engine.fallback_reason
+        return reason
 
     def warm_up(self, height: int, width: int) -> None:
         """Run the models once for this size, so that the first frame does not wait."""
         self.generator.warm_up(height, width)
-        if self.detector is not None:
+        if isinstance(self.detector, Detector):
             self.detector.warm_up()
+
+
+def head_of(
+    generator: Generator, threshold: float = 0.25, iou: float = 0.5, classes: Sequence[str] = ()
+) -> ModelHead | None:
+    """Return the head of a generator as a detector; None if it has none.
+
+    Raises:
+        ModelError: it does not know one of `classes`.
+    """
+    if not generator.objects:
+        return None
+    return ModelHead(generator, threshold=threshold, iou=iou, classes=classes)

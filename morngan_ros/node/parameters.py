@@ -32,6 +32,8 @@ from morngan_ros.images.crop import is_span
 from morngan_ros.node.intake import MIN_SIDE
 from morngan_ros.node.parameter_values import is_float
 from morngan_ros.node.parameter_values import plain_value
+from morngan_ros.pipeline import head_of
+from morngan_ros.pipeline import NO_DETECTOR
 from morngan_ros.pipeline import Pipeline
 from morngan_ros.shipped import default_model
 
@@ -83,7 +85,10 @@ class Settings:
         limits='Two finite numbers, the lower one first.',
     )
     detector: str = _parameter(
-        '', 'ONNX file of a YOLO or YOLOX detector; empty: no detections.', Takes.RELOAD
+        '',
+        "ONNX file of a YOLO or YOLOX detector, which looks at the colour; '': the head of the "
+        "model, if it has one, which looks at the thermal frame; 'none': no detections.",
+        Takes.RELOAD,
     )
     detector_class_names: tuple[str, ...] = _parameter(
         ('',),
@@ -317,6 +322,7 @@ class Settings:
         width, height = self.warm_up_size
         pipeline = Pipeline.load(
             Path(self.model) if self.model else default_model(self.provider),
+            detector=NO_DETECTOR,
             provider=self.provider,
             precision=self.precision,
             allow_fallback=self.allow_fallback,
@@ -344,17 +350,22 @@ class Settings:
         return Crop((top, bottom), (left, right))
 
     def _add_detector(self, pipeline: Pipeline) -> None:
-        if self.detector:
-            pipeline.detector = Detector.load(
-                self.detector,
-                self.provider,
-                names=[name for name in self.detector_class_names if name],
-                threads=self.threads,
-                allow_fallback=self.allow_fallback,
-                cuda_graph=self.cuda_graph,
-            )
+        if self.detector == NO_DETECTOR:
+            return
+        if not self.detector:
+            pipeline.detector = head_of(pipeline.generator)
             self.tune_detector(pipeline)
-            pipeline.detector.warm_up()
+            return
+        pipeline.detector = Detector.load(
+            self.detector,
+            self.provider,
+            names=[name for name in self.detector_class_names if name],
+            threads=self.threads,
+            allow_fallback=self.allow_fallback,
+            cuda_graph=self.cuda_graph,
+        )
+        self.tune_detector(pipeline)
+        pipeline.detector.warm_up()
 
     def tune_detector(self, pipeline: Pipeline) -> None:
         """Give the values that change live to the detector, if there is one.
@@ -365,6 +376,7 @@ class Settings:
         if pipeline.detector is not None:
             pipeline.detector.classes = tuple(name for name in self.detection_classes if name)
             pipeline.detector.threshold = self.detection_threshold
+        if isinstance(pipeline.detector, Detector):
             pipeline.detector.tiles = self.detector_tiles
 
     def tune_exposure(self, pipeline: Pipeline) -> None:

@@ -18,6 +18,7 @@ from morngan_ros.errors import SourceError
 from morngan_ros.images.crop import Crop
 from morngan_ros.images.suffixes import VIDEO_SUFFIXES
 from morngan_ros.overlay import draw
+from morngan_ros.pipeline import NO_DETECTOR
 from morngan_ros.pipeline import Pipeline
 from morngan_ros.pipeline import Result
 from morngan_ros.shipped import default_model
@@ -67,9 +68,15 @@ def main(argv: Sequence[str] | None = None) -> int:
         class_names=options.class_names,
     )
     pipeline.exposure = exposure
+    detects = pipeline.detector is not None
+    if not detects and (options.overlay or options.detections is not None):
+        raise SourceError(
+            f'--overlay and --detections need something that detects: {pipeline.generator.name} '
+            'has no head for objects, so give --detector FILE.onnx'
+        )
     started = perf_counter()
     with ExitStack() as stack:
-        opened = _open_sinks(options, source, stack)
+        opened = _open_sinks(options, source, stack, detects=detects)
         done = colorize(source, cli.crop(options), pipeline, opened, skipped)
     if done == 0:
         raise SourceError(f'{source.label}: none of its frames could be colorized')
@@ -156,7 +163,13 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
     models.add_argument('--precision', default='auto', help='fp32, bf16, ... (default: auto)')
     models.add_argument('--threads', type=int, default=0, help='0: as many as there are cores')
     found = parser.add_argument_group('detections')
-    found.add_argument('--detector', type=Path, help='YOLO or YOLOX export (.onnx)')
+    found.add_argument(
+        '--detector',
+        default='',
+        metavar='FILE',
+        help='YOLO or YOLOX export (.onnx), or none (default: the head of the model, if it has '
+        'one)',
+    )
     found.add_argument(
         '--class-names',
         type=cli.names,
@@ -184,10 +197,8 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
 def _check(options: argparse.Namespace, source: Source) -> None:
     """Refuse what cannot be meant before anything is written."""
     suffix = options.out.suffix.lower()
-    if options.detector is None and (options.overlay or options.detections is not None):
-        raise SourceError('--overlay and --detections need --detector FILE.onnx')
     if (
-        options.detector is not None
+        options.detector not in ('', NO_DETECTOR)
         and not options.overlay
         and options.detections is None
         and not _makes_bag(options)
@@ -220,9 +231,11 @@ def _makes_bag(options: argparse.Namespace) -> bool:
     return is_bag(Path(options.input)) and options.out.suffix.lower() not in others
 
 
-def _open_sinks(options: argparse.Namespace, source: Source, stack: ExitStack) -> list[sinks.Sink]:
+def _open_sinks(
+    options: argparse.Namespace, source: Source, stack: ExitStack, *, detects: bool
+) -> list[sinks.Sink]:
     """Open what --out and --detections name; they are closed with the stack."""
-    opened = [_open_out(options, source)]
+    opened = [_open_out(options, source, detects=detects)]
     if options.detections is not None:
         is_json = options.detections.suffix.lower() == '.json'
         kind = sinks.JsonDetections if is_json else sinks.CsvDetections
@@ -232,11 +245,11 @@ def _open_sinks(options: argparse.Namespace, source: Source, stack: ExitStack) -
     return opened
 
 
-def _open_out(options: argparse.Namespace, source: Source) -> sinks.Sink:
+def _open_out(options: argparse.Namespace, source: Source, *, detects: bool) -> sinks.Sink:
     out: Path = options.out
     overlay = bool(options.overlay)
     if _makes_bag(options):
-        return sinks.BagSink(out, options.storage, options.detector is not None, overlay)
+        return sinks.BagSink(out, options.storage, detects, overlay)
     to_picture = _overlay if overlay else _color
     if out.suffix.lower() in VIDEO_SUFFIXES:
         return sinks.VideoSink(out, source.rate, to_picture)

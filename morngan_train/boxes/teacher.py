@@ -9,8 +9,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from morngan_ros.detector import Detection
 from morngan_ros.detector import Detector
+from morngan_ros.object_finder import Detection
 from morngan_train.data.boxes import OBJECTS
 from morngan_train.metrics.detection import overlaps
 
