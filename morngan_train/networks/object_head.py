@@ -94,7 +94,8 @@ def decode(
         Boxes x1, y1, x2, y2 inside of the frame, float32 [N, M, 4], and scores, float32
         [N, M, C], best first; a cell that is no centre of a class has the score 0 for it.
     """
-    rows, columns = -(-height // STRIDE), -(-width // STRIDE)
+    # Not by a negative number: ONNX divides towards zero.
+    rows, columns = (height + STRIDE - 1) // STRIDE, (width + STRIDE - 1) // STRIDE
     heat = centres[..., :rows, :columns].sigmoid()
     peaks = heat * (heat == F.max_pool2d(heat, 3, 1, 1))
     boxes = box_map(sides[..., :rows, :columns]).flatten(2)
