@@ -12,7 +12,7 @@ import numpy as np
 from morngan_ros.detector import Detector
 from morngan_ros.object_finder import Detection
 from morngan_train.data.boxes import OBJECTS
-from morngan_train.metrics.detection import overlaps
+from morngan_train.metrics.detection import ious
 
 SAME = 0.5
 """Two finds that overlap by more than this (IoU) are one object."""
@@ -49,7 +49,7 @@ def _is_among(detection: Detection, known: Sequence[Detection]) -> bool:
     if not known:
         return False
     others = np.array([other.box for other in known])
-    return bool((overlaps(np.array([detection.box]), others) > SAME).any())
+    return bool((ious(np.array([detection.box]), others) > SAME).any())
 
 
 def _rows(detections: Sequence[Detection]) -> np.ndarray:
