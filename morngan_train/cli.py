@@ -24,6 +24,7 @@ from morngan_train.export import export
 from morngan_train.export import load_trained
 from morngan_train.export.onnx_file import ExportError
 from morngan_train.export.quantize import calibration_files
+from morngan_train.head import command as head_command
 from morngan_train.masks import command as masks_command
 from morngan_train.masks.teachers import TeacherError
 from morngan_train.prepare import command as prepare_command
@@ -141,6 +142,7 @@ def _parser() -> argparse.ArgumentParser:
     prepare_command.add_parser(commands)
     masks_command.add_parser(commands)
     boxes_command.add_parser(commands)
+    head_command.add_parser(commands)
     evaluate_command.add_parser(commands)
     experiments_command.add_parser(commands)
     parser_command.add_parser(commands)

@@ -116,7 +116,7 @@ class ContextDecoder(nn.Module):
 
     def forward(self, features: Features) -> torch.Tensor:
         """Decode features to an image."""
-        _, at_4 = self._merge(features)
+        _, at_4 = self.merged(features)
         return self._paint(at_4, features[-1])
 
     def with_objects(
@@ -124,10 +124,10 @@ class ContextDecoder(nn.Module):
     ) -> tuple[torch.Tensor, tuple[torch.Tensor, torch.Tensor]]:
         """Decode features to an image, and to what `ObjectHead` tells; for decoders with a head."""
         assert self.head is not None
-        at_8, at_4 = self._merge(features)
+        at_8, at_4 = self.merged(features)
         return self._paint(at_4, features[-1]), self.head(at_8, at_4)
 
-    def _merge(self, features: Features) -> tuple[torch.Tensor, torch.Tensor]:
+    def merged(self, features: Features) -> tuple[torch.Tensor, torch.Tensor]:
         """Take features up to strides 8 and 4."""
         *levels, coarse, _ = features
         skips = (levels[3], levels[2], levels[1], torch.cat([levels[0], coarse], 1))
