@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterator
 from collections.abc import Sequence
 from dataclasses import dataclass
+from dataclasses import replace
 import logging
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from morngan_ros.adapters.detector_head import check_candidates
 from morngan_ros.adapters.detector_head import Head
 from morngan_ros.adapters.detector_head import understand
 from morngan_ros.adapters.detector_metadata import input_size
+from morngan_ros.engines import EngineOptions
 from morngan_ros.engines import load_engine
 from morngan_ros.engines.interface import Engine
 from morngan_ros.engines.model_file import ModelFile
@@ -29,6 +31,7 @@ _MOST_DETECTIONS = 300
 _TILES = 2
 _TILE_OVERLAP = 0.3
 _CUT_MARGIN = 2.0
+_DEFAULT = EngineOptions()
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,36 +110,26 @@ class Detector:
     def load(
         cls,
         path: str | Path,
-        provider: str = 'auto',
+        options: EngineOptions = _DEFAULT,
         *,
         threshold: float = 0.25,
         iou: float = 0.5,
         classes: Sequence[str] = (),
         tiles: bool = False,
         names: Sequence[str] = (),
-        threads: int = 0,
-        allow_fallback: bool = False,
-        cuda_graph: bool = False,
     ) -> 'Detector':
         """Load a detector; arguments as of the class and of `load_engine`.
 
         It always computes in fp32: with the 8 significant bits of bf16 a box at the far side of a
-        640 pixel input would be wrong by pixels.
+        640 pixel input would be wrong by pixels. Its size is its own.
 
         Raises:
             ModelError: the file is missing, broken, no detector, or lacks one of `classes`.
             ProviderError: the provider cannot be had on this machine.
         """
-        engine = load_engine(
-            path,
-            provider,
-            precision='fp32',
-            threads=threads,
-            allow_fallback=allow_fallback,
-            # Tried at once, so that a GPU that cannot run it gives way to the next provider.
-            size=_free_size(read_model_file(path)),
-            cuda_graph=cuda_graph,
-        )
+        # Tried at once, so that a GPU that cannot run it gives way to the next provider.
+        size = _free_size(read_model_file(path))
+        engine = load_engine(path, replace(options, precision='fp32', size=size))
         return cls(engine, threshold=threshold, iou=iou, classes=classes, tiles=tiles, names=names)
 
     @property

@@ -1,7 +1,6 @@
 """One thermal frame in, one result out: the same for node, bags, benchmarks and tests."""
 
 from collections import Counter
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
@@ -10,8 +9,11 @@ import numpy as np
 
 from morngan_ros.detector import Detection
 from morngan_ros.detector import Detector
+from morngan_ros.engines import EngineOptions
 from morngan_ros.exposure import Exposure
 from morngan_ros.generator import Generator
+
+_DEFAULT = EngineOptions()
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,58 +55,23 @@ class Pipeline:
     def load(
         cls,
         model: str | Path,
+        options: EngineOptions = _DEFAULT,
         *,
         detector: str | Path | None = None,
-        provider: str = 'auto',
-        precision: str = 'auto',
-        threads: int = 0,
-        allow_fallback: bool = False,
-        size: tuple[int, int] | None = None,
-        cuda_graph: bool = False,
-        input_range: tuple[float, float] = (-1.0, 1.0),
-        output_range: tuple[float, float] = (-1.0, 1.0),
-        threshold: float = 0.25,
-        iou: float = 0.5,
-        classes: Sequence[str] = (),
-        tiles: bool = False,
-        class_names: Sequence[str] = (),
     ) -> 'Pipeline':
-        """Load the models; arguments as of `Generator.load` and `Detector.load`.
+        """Load the models; to set more than what runs them, load and give the parts.
 
-        `class_names` are the names of the detector's classes.
+        Args:
+            model: ONNX file of the generator.
+            options: what runs both models, and how.
+            detector: ONNX file of a detector; None goes without.
 
         Raises:
             ModelError: a file is missing, broken, or not of its kind.
             ProviderError: the provider or precision cannot be had on this machine.
         """
-        generator = Generator.load(
-            model,
-            provider,
-            precision=precision,
-            threads=threads,
-            allow_fallback=allow_fallback,
-            size=size,
-            cuda_graph=cuda_graph,
-            input_range=input_range,
-            output_range=output_range,
-        )
-        if detector is None:
-            return cls(generator)
-        return cls(
-            generator,
-            Detector.load(
-                detector,
-                provider,
-                threshold=threshold,
-                iou=iou,
-                classes=classes,
-                tiles=tiles,
-                names=class_names,
-                threads=threads,
-                allow_fallback=allow_fallback,
-                cuda_graph=cuda_graph,
-            ),
-        )
+        generator = Generator.load(model, options)
+        return cls(generator, Detector.load(detector, options) if detector else None)
 
     def __call__(self, counts: np.ndarray, stamp: float, *, detect: bool = True) -> Result:
         """Process one frame.

@@ -12,9 +12,12 @@ import numpy as np
 
 from morngan_ros.bags import is_bag
 from morngan_ros.bags import STORAGES
+from morngan_ros.detector import Detector
+from morngan_ros.engines import EngineOptions
 from morngan_ros.engines import PROVIDERS
 from morngan_ros.errors import FrameError
 from morngan_ros.errors import SourceError
+from morngan_ros.generator import Generator
 from morngan_ros.images.crop import Crop
 from morngan_ros.images.suffixes import VIDEO_SUFFIXES
 from morngan_ros.overlay import draw
@@ -53,19 +56,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     for output in (options.out, options.detections):
         if output is not None:
             cli.claim_output(output, options.input, options.overwrite)
-    pipeline = Pipeline.load(
-        options.model or default_model(options.provider),
-        detector=options.detector,
-        provider=options.provider,
-        precision=options.precision,
-        threads=options.threads,
-        input_range=tuple(options.model_input_range),
-        output_range=tuple(options.model_output_range),
-        threshold=options.threshold,
-        classes=options.classes,
-        tiles=options.tiles,
-        class_names=options.class_names,
-    )
+    pipeline = _load(options)
     pipeline.exposure = exposure
     started = perf_counter()
     with ExitStack() as stack:
@@ -82,6 +73,28 @@ def main(argv: Sequence[str] | None = None) -> int:
     if dead := exposure.counts['dead pixels']:
         print(f'{dead} pixels were NaN or infinite, and were filled', file=sys.stderr)
     return skipped.exit_code()
+
+
+def _load(options: argparse.Namespace) -> Pipeline:
+    """Load the models that the command line names."""
+    engine = EngineOptions(options.provider, options.precision, options.threads)
+    generator = Generator.load(
+        options.model or default_model(options.provider),
+        engine,
+        input_range=tuple(options.model_input_range),
+        output_range=tuple(options.model_output_range),
+    )
+    if options.detector is None:
+        return Pipeline(generator)
+    detector = Detector.load(
+        options.detector,
+        engine,
+        threshold=options.threshold,
+        classes=options.classes,
+        tiles=options.tiles,
+        names=options.class_names,
+    )
+    return Pipeline(generator, detector)
 
 
 def colorize(

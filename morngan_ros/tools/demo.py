@@ -23,6 +23,7 @@ from rich.progress import TaskID
 from morngan_ros.bags import BagReader
 from morngan_ros.bags import COMPRESSED_IMAGE
 from morngan_ros.bags import is_bag
+from morngan_ros.engines import EngineOptions
 from morngan_ros.errors import FrameError
 from morngan_ros.errors import ModelError
 from morngan_ros.errors import MornganError
@@ -137,7 +138,7 @@ def affordable_rate(model: Path, options: argparse.Namespace, counts: np.ndarray
 
     The rest is for the source, the recorder, the overlay and a machine that slows down.
     """
-    pipeline = Pipeline.load(model, detector=options.detector, provider=options.provider)
+    pipeline = Pipeline.load(model, EngineOptions(options.provider), detector=options.detector)
     pipeline.warm_up(*counts.shape)
     seconds = [sum(pipeline(counts, float(i)).seconds.values()) for i in range(TRIALS)]
     return round(min(FASTEST, max(SLOWEST, 1 / (3 * statistics.median(seconds)))), 1)

@@ -9,6 +9,7 @@ import numpy as np
 from scipy.sparse import csr_array
 
 from morngan_ros.detector import Detector
+from morngan_ros.engines import EngineOptions
 from morngan_ros.engines import load_engine
 from morngan_ros.errors import ModelError
 
@@ -109,7 +110,7 @@ def open_looker(
         ModelError: The file is missing, broken, no detector, or knows none of them.
         ProviderError: The provider cannot be had on this machine.
     """
-    engine = load_engine(path, provider, precision='fp32')
+    engine = load_engine(path, EngineOptions(provider, precision='fp32'))
     looker = Looker(engine, threshold=CONFIDENCE, names=names)
     known = [name for name in wanted if name in looker.names]
     if not known:
