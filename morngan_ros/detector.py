@@ -1,6 +1,7 @@
 """Road users in a colour picture, found by an ONNX export of YOLO or YOLOX."""
 
 from collections import Counter
+from collections.abc import Callable
 from collections.abc import Iterator
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -32,6 +33,8 @@ _TILES = 2
 _TILE_OVERLAP = 0.3
 _CUT_MARGIN = 2.0
 _DEFAULT = EngineOptions()
+
+Planes = Callable[[Head, np.ndarray], np.ndarray]
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +80,7 @@ class Detector:
         classes: Sequence[str] = (),
         tiles: bool = False,
         names: Sequence[str] = (),
+        planes: Planes = Head.planes,
     ) -> None:
         """Wrap an engine, and look once at what it gives.
 
@@ -88,6 +92,7 @@ class Detector:
             tiles: look at 2x2 overlapping tiles as well as at the whole picture: finds smaller
                 objects, costs five times as much.
             names: of the model's classes, in its order; empty for those in the file, or COCO's.
+            planes: makes the network's input, float32 [1, 3, H, W], of a picture of its size.
 
         Raises:
             ModelError: the model is no detector, what it gives are no boxes and scores, or it does
@@ -101,6 +106,7 @@ class Detector:
         _check_input(engine)
         self.size = _input_size(engine)
         self.counts: Counter[str] = Counter()
+        self._planes = planes
         self.head = Head((), '')  # sees pictures as most do, until the outputs tell more
         self._understand(names)
         self.names = self.head.names
@@ -164,7 +170,7 @@ class Detector:
             raise FrameError(
                 f'a detector takes uint8 [H, W, 3] pictures, got {rgb.dtype} {list(rgb.shape)}'
             )
-        parts = [self._detect(rgb)]
+        parts = [self.candidates(rgb)]
         if self.tiles:
             parts += [self._detect_tile(rgb, tile) for tile in _tiles(*rgb.shape[:2])]
         found = Candidates(
@@ -195,8 +201,13 @@ class Detector:
         classes = len(self.head.names)
         LOGGER.info('%s: read as %s, %d classes', self.engine.path, self.head, classes)
 
-    def _detect(self, rgb: np.ndarray) -> Candidates:
-        """Run the network on one picture; boxes in its pixels, above the threshold, wanted."""
+    def candidates(self, rgb: np.ndarray) -> Candidates:
+        """Run the network once on a picture, uint8 [H, W, 3], and suppress nothing.
+
+        Returns:
+            Boxes in pixels of the picture, inside of it, of wanted classes, with scores from the
+            threshold on; in no order.
+        """
         height, width = rgb.shape[:2]
         canvas, scale, left, top = self.head.fit(rgb, self.size)
         found = self.head.decode(self._infer(canvas))
@@ -220,7 +231,7 @@ class Detector:
         """Detect in a tile and leave out what its inner borders cut: a neighbour sees it whole."""
         height, width = rgb.shape[:2]
         x1, y1, x2, y2 = tile
-        found = self._detect(rgb[y1:y2, x1:x2])
+        found = self.candidates(rgb[y1:y2, x1:x2])
         boxes = found.boxes + np.array([x1, y1, x1, y1])
         cut_before = (boxes[:, :2] < [x1 + _CUT_MARGIN, y1 + _CUT_MARGIN]) & [x1 > 0, y1 > 0]
         cut_after = (boxes[:, 2:] > [x2 - _CUT_MARGIN, y2 - _CUT_MARGIN]) & [
@@ -232,12 +243,8 @@ class Detector:
 
     def _infer(self, canvas: np.ndarray) -> list[np.ndarray]:
         """Run the network on a picture of its own size; all that it gives."""
-        planes = self._planes(canvas)
+        planes = self._planes(self.head, canvas)
         return self.engine(planes.astype(self.engine.inputs[0].dtype, copy=False))
-
-    def _planes(self, canvas: np.ndarray) -> np.ndarray:
-        """Make the network's input of a picture of its own size: float32 [1, 3, H, W]."""
-        return self.head.planes(canvas)
 
 
 def _tiles(height: int, width: int) -> Iterator[tuple[int, int, int, int]]:
