@@ -33,6 +33,10 @@ _SPOILS = (
 _CHANGES = ('size changed', 'encoding changed')
 
 
+# How the key of the median of a stage ends, after its name.
+MEDIAN = ' p50 (ms)'
+
+
 @dataclass(frozen=True)
 class State:
     """What is said beside the measured figures.
