@@ -27,7 +27,6 @@ from morngan_ros.node import reporter
 from morngan_ros.node.autostart import Autostart
 from morngan_ros.node.health import Health
 from morngan_ros.node.intake import Intake
-from morngan_ros.node.latest import Latest
 from morngan_ros.node.model_manager import exposure
 from morngan_ros.node.model_manager import in_words
 from morngan_ros.node.model_manager import ModelManager
@@ -39,6 +38,7 @@ from morngan_ros.node.parameter_table import unknown_parameters
 from morngan_ros.node.parameters import Settings
 from morngan_ros.node.qos_mismatch import QosWatch
 from morngan_ros.node.rate_limit import RateLimit
+from morngan_ros.node.subscriptions import Latest
 from morngan_ros.node.subscriptions import Receiver
 from morngan_ros.node.transitions import refuse_wrong_requests
 from morngan_ros.node.wiring import Wiring
