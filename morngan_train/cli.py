@@ -34,10 +34,10 @@ from morngan_train.recipe.phases import total_epochs
 from morngan_train.report import command as report_command
 from morngan_train.report.evaluations import ReportError
 from morngan_train.scene_parser import command as parser_command
-from morngan_train.training.fabric import AUTO
-from morngan_train.training.fabric import CHOICES
 from morngan_train.training.fabric import FabricError
 from morngan_train.training.fabric import open_fabric
+from morngan_train.training.precision import AUTO
+from morngan_train.training.precision import CHOICES
 from morngan_train.training.step import NonFiniteLossError
 from morngan_train.training.trainer import MOST_WORKERS
 from morngan_train.training.trainer import open_data

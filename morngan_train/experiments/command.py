@@ -44,9 +44,9 @@ from morngan_train.recipe import load_recipe
 from morngan_train.recipe import Recipe
 from morngan_train.recipe.phases import total_epochs
 from morngan_train.report.command import write_report
-from morngan_train.training.fabric import AUTO
-from morngan_train.training.fabric import CHOICES
 from morngan_train.training.fabric import open_fabric
+from morngan_train.training.precision import AUTO
+from morngan_train.training.precision import CHOICES
 from morngan_train.training.trainer import MOST_WORKERS
 from morngan_train.training.trainer import open_data
 
