@@ -1,7 +1,9 @@
 """Road users in a colour picture, found by an ONNX export of YOLO or YOLOX."""
 
+from collections.abc import Callable
 from collections.abc import Iterator
 from collections.abc import Sequence
+from dataclasses import replace
 import logging
 from pathlib import Path
 
@@ -11,6 +13,7 @@ from morngan_ros.adapters.detector_head import check_candidates
 from morngan_ros.adapters.detector_head import Head
 from morngan_ros.adapters.detector_head import understand
 from morngan_ros.adapters.detector_metadata import input_size
+from morngan_ros.engines import EngineOptions
 from morngan_ros.engines import load_engine
 from morngan_ros.engines.interface import Engine
 from morngan_ros.engines.model_file import ModelFile
@@ -27,6 +30,9 @@ _DEFAULT_SIZE = 640
 _TILES = 2
 _TILE_OVERLAP = 0.3
 _CUT_MARGIN = 2.0
+_DEFAULT = EngineOptions()
+
+Planes = Callable[[Head, np.ndarray], np.ndarray]
 
 
 class Detector(ObjectFinder):
@@ -51,6 +57,7 @@ class Detector(ObjectFinder):
         classes: Sequence[str] = (),
         tiles: bool = False,
         names: Sequence[str] = (),
+        planes: Planes = Head.planes,
     ) -> None:
         """Wrap an engine, and look once at what it gives.
 
@@ -62,6 +69,7 @@ class Detector(ObjectFinder):
             tiles: look at 2x2 overlapping tiles as well as at the whole picture: finds smaller
                 objects, costs five times as much.
             names: of the model's classes, in its order; empty for those in the file, or COCO's.
+            planes: makes the network's input, float32 [1, 3, H, W], of a picture of its size.
 
         Raises:
             ModelError: the model is no detector, what it gives are no boxes and scores, or it does
@@ -72,6 +80,7 @@ class Detector(ObjectFinder):
         self.tiles = tiles
         _check_input(engine)
         self.size = _input_size(engine)
+        self._planes = planes
         self.head = Head((), '')  # sees pictures as most do, until the outputs tell more
         self._understand(names)
         super().__init__(str(engine.path), self.head.names, threshold, iou, classes)
@@ -80,36 +89,26 @@ class Detector(ObjectFinder):
     def load(
         cls,
         path: str | Path,
-        provider: str = 'auto',
+        options: EngineOptions = _DEFAULT,
         *,
         threshold: float = 0.25,
         iou: float = 0.5,
         classes: Sequence[str] = (),
         tiles: bool = False,
         names: Sequence[str] = (),
-        threads: int = 0,
-        allow_fallback: bool = False,
-        cuda_graph: bool = False,
     ) -> 'Detector':
         """Load a detector; arguments as of the class and of `load_engine`.
 
         It always computes in fp32: with the 8 significant bits of bf16 a box at the far side of a
-        640 pixel input would be wrong by pixels.
+        640 pixel input would be wrong by pixels. Its size is its own.
 
         Raises:
             ModelError: the file is missing, broken, no detector, or lacks one of `classes`.
             ProviderError: the provider cannot be had on this machine.
         """
-        engine = load_engine(
-            path,
-            provider,
-            precision='fp32',
-            threads=threads,
-            allow_fallback=allow_fallback,
-            # Tried at once, so that a GPU that cannot run it gives way to the next provider.
-            size=_free_size(read_model_file(path)),
-            cuda_graph=cuda_graph,
-        )
+        # Tried at once, so that a GPU that cannot run it gives way to the next provider.
+        size = _free_size(read_model_file(path))
+        engine = load_engine(path, replace(options, precision='fp32', size=size))
         return cls(engine, threshold=threshold, iou=iou, classes=classes, tiles=tiles, names=names)
 
     @property
@@ -133,7 +132,7 @@ class Detector(ObjectFinder):
             raise FrameError(
                 f'a detector takes uint8 [H, W, 3] pictures, got {rgb.dtype} {list(rgb.shape)}'
             )
-        parts = [self._detect(rgb)]
+        parts = [self.candidates(rgb)]
         if self.tiles:
             parts += [self._detect_tile(rgb, tile) for tile in _tiles(*rgb.shape[:2])]
         found = Candidates(
@@ -158,8 +157,13 @@ class Detector(ObjectFinder):
         classes = len(self.head.names)
         LOGGER.info('%s: read as %s, %d classes', self.engine.path, self.head, classes)
 
-    def _detect(self, rgb: np.ndarray) -> Candidates:
-        """Run the network on one picture; boxes in its pixels, above the threshold, wanted."""
+    def candidates(self, rgb: np.ndarray) -> Candidates:
+        """Run the network once on a picture, uint8 [H, W, 3], and suppress nothing.
+
+        Returns:
+            Boxes in pixels of the picture, inside of it, of wanted classes, with scores from the
+            threshold on; in no order.
+        """
         height, width = rgb.shape[:2]
         canvas, scale, left, top = self.head.fit(rgb, self.size)
         found = self.head.decode(self._infer(canvas))
@@ -173,7 +177,7 @@ class Detector(ObjectFinder):
         """Detect in a tile and leave out what its inner borders cut: a neighbour sees it whole."""
         height, width = rgb.shape[:2]
         x1, y1, x2, y2 = tile
-        found = self._detect(rgb[y1:y2, x1:x2])
+        found = self.candidates(rgb[y1:y2, x1:x2])
         boxes = found.boxes + np.array([x1, y1, x1, y1])
         cut_before = (boxes[:, :2] < [x1 + _CUT_MARGIN, y1 + _CUT_MARGIN]) & [x1 > 0, y1 > 0]
         cut_after = (boxes[:, 2:] > [x2 - _CUT_MARGIN, y2 - _CUT_MARGIN]) & [
@@ -185,12 +189,8 @@ class Detector(ObjectFinder):
 
     def _infer(self, canvas: np.ndarray) -> list[np.ndarray]:
         """Run the network on a picture of its own size; all that it gives."""
-        planes = self._planes(canvas)
+        planes = self._planes(self.head, canvas)
         return self.engine(planes.astype(self.engine.inputs[0].dtype, copy=False))
-
-    def _planes(self, canvas: np.ndarray) -> np.ndarray:
-        """Make the network's input of a picture of its own size: float32 [1, 3, H, W]."""
-        return self.head.planes(canvas)
 
 
 def _tiles(height: int, width: int) -> Iterator[tuple[int, int, int, int]]:

@@ -1,5 +1,6 @@
 """The exported generator: a thermal picture in, a daytime colour picture out."""
 
+from dataclasses import replace
 import json
 import logging
 from pathlib import Path
@@ -12,6 +13,7 @@ from morngan_ros.adapters.float_generator import ForeignNetwork
 from morngan_ros.adapters.float_generator import MULTIPLES
 from morngan_ros.adapters.float_generator import no_size_works
 from morngan_ros.adapters.float_generator import padded_sizes
+from morngan_ros.engines import EngineOptions
 from morngan_ros.engines import load_engine
 from morngan_ros.engines.interface import Engine
 from morngan_ros.engines.interface import TensorSpec
@@ -31,6 +33,7 @@ _CONTRACT = (
 _FOREIGN = 'float [1, 3 or 1, H, W] -> float [1, 3, H, W]'
 # Grey levels that a frame spans of which an all black or all white picture is no picture.
 _SPAN = 16
+_DEFAULT = EngineOptions()
 
 
 class Generator:
@@ -89,37 +92,24 @@ class Generator:
     def load(
         cls,
         path: str | Path,
-        provider: str = 'auto',
+        options: EngineOptions = _DEFAULT,
         *,
-        precision: str = 'auto',
-        threads: int = 0,
-        allow_fallback: bool = False,
-        size: tuple[int, int] | None = None,
-        cuda_graph: bool = False,
         input_range: tuple[float, float] = (-1.0, 1.0),
         output_range: tuple[float, float] = (-1.0, 1.0),
     ) -> 'Generator':
         """Load a generator; arguments as of `load_engine` and of the class.
 
-        A third-party model that does not run at `size` is loaded for the next larger size to which
-        frames can be padded.
+        A third-party model that does not run at the `size` of its options is loaded for the next
+        larger size to which frames can be padded.
 
         Raises:
             ModelError: the file is missing, broken, or no generator.
             ProviderError: the provider or precision cannot be had on this machine.
         """
         failures: list[ModelError | ProviderError] = []
-        for multiple, padded in _sizes_to_try(path, size):
+        for multiple, padded in _sizes_to_try(path, options.size):
             try:
-                engine = load_engine(
-                    path,
-                    provider,
-                    precision=precision,
-                    threads=threads,
-                    allow_fallback=allow_fallback,
-                    size=padded,
-                    cuda_graph=cuda_graph,
-                )
+                engine = load_engine(path, replace(options, size=padded))
             except (ModelError, ProviderError) as error:
                 failures.append(error)
                 continue
@@ -127,7 +117,7 @@ class Generator:
                 engine, input_range=input_range, output_range=output_range, multiple=multiple
             )
             try:
-                generator._try_size(size)
+                generator._try_size(options.size)
             except ModelError as error:
                 # Its traceback would hold this engine while the next one is loaded.
                 failures.append(error.with_traceback(None))

@@ -9,6 +9,7 @@ from time import perf_counter
 import numpy as np
 
 from morngan_ros.detector import Detector
+from morngan_ros.engines import EngineOptions
 from morngan_ros.exposure import Exposure
 from morngan_ros.generator import Generator
 from morngan_ros.model_head import ModelHead
@@ -16,6 +17,8 @@ from morngan_ros.object_finder import Detection
 
 NO_DETECTOR = 'none'
 """As a detector: look for no objects, although the model could."""
+
+_DEFAULT = EngineOptions()
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,61 +62,24 @@ class Pipeline:
     def load(
         cls,
         model: str | Path,
+        options: EngineOptions = _DEFAULT,
         *,
         detector: str | Path = '',
-        provider: str = 'auto',
-        precision: str = 'auto',
-        threads: int = 0,
-        allow_fallback: bool = False,
-        size: tuple[int, int] | None = None,
-        cuda_graph: bool = False,
-        input_range: tuple[float, float] = (-1.0, 1.0),
-        output_range: tuple[float, float] = (-1.0, 1.0),
-        threshold: float = 0.25,
-        iou: float = 0.5,
-        classes: Sequence[str] = (),
-        tiles: bool = False,
-        class_names: Sequence[str] = (),
     ) -> 'Pipeline':
-        """Load the models; arguments as of `Generator.load` and `Detector.load`.
+        """Load the models; to set more than what runs them, load and give the parts.
 
-        `detector` is the file of one, '' for the head of the model, if it has one, or
-        `NO_DETECTOR`. `class_names` are the names of the detector's classes, for a file.
+        Args:
+            model: ONNX file of the generator.
+            options: what runs both models, and how.
+            detector: ONNX file of a detector; '' for the head of the model, if it has one;
+                `NO_DETECTOR` goes without.
 
         Raises:
             ModelError: a file is missing, broken, or not of its kind.
             ProviderError: the provider or precision cannot be had on this machine.
         """
-        generator = Generator.load(
-            model,
-            provider,
-            precision=precision,
-            threads=threads,
-            allow_fallback=allow_fallback,
-            size=size,
-            cuda_graph=cuda_graph,
-            input_range=input_range,
-            output_range=output_range,
-        )
-        if str(detector) == NO_DETECTOR:
-            return cls(generator)
-        if not str(detector):
-            return cls(generator, head_of(generator, threshold, iou, classes))
-        return cls(
-            generator,
-            Detector.load(
-                detector,
-                provider,
-                threshold=threshold,
-                iou=iou,
-                classes=classes,
-                tiles=tiles,
-                names=class_names,
-                threads=threads,
-                allow_fallback=allow_fallback,
-                cuda_graph=cuda_graph,
-            ),
-        )
+        generator = Generator.load(model, options)
+        return cls(generator, open_detector(detector, generator, options))
 
     def __call__(self, counts: np.ndarray, stamp: float, *, detect: bool = True) -> Result:
         """Process one frame.
@@ -164,14 +130,27 @@ class Pipeline:
             self.detector.warm_up()
 
 
-def head_of(
-    generator: Generator, threshold: float = 0.25, iou: float = 0.5, classes: Sequence[str] = ()
-) -> ModelHead | None:
-    """Return the head of a generator as a detector; None if it has none.
+def open_detector(
+    detector: str | Path,
+    generator: Generator,
+    options: EngineOptions = _DEFAULT,
+    *,
+    names: Sequence[str] = (),
+) -> Detector | ModelHead | None:
+    """Open what finds objects.
+
+    Args:
+        detector: ONNX file; '' for the head of the generator, if it has one; or `NO_DETECTOR`.
+        generator: Whose head may be asked for.
+        options: what runs a detector that is a file.
+        names: of the classes of a detector that is a file, see `Detector`.
 
     Raises:
-        ModelError: it does not know one of `classes`.
+        ModelError: the file is missing, broken, or no detector.
+        ProviderError: the provider cannot be had on this machine.
     """
-    if not generator.objects:
+    if str(detector) == NO_DETECTOR:
         return None
-    return ModelHead(generator, threshold=threshold, iou=iou, classes=classes)
+    if str(detector):
+        return Detector.load(detector, options, names=names)
+    return ModelHead(generator) if generator.objects else None

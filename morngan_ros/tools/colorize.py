@@ -12,13 +12,17 @@ import numpy as np
 
 from morngan_ros.bags import is_bag
 from morngan_ros.bags import STORAGES
+from morngan_ros.detector import Detector
+from morngan_ros.engines import EngineOptions
 from morngan_ros.engines import PROVIDERS
 from morngan_ros.errors import FrameError
 from morngan_ros.errors import SourceError
+from morngan_ros.generator import Generator
 from morngan_ros.images.crop import Crop
 from morngan_ros.images.suffixes import VIDEO_SUFFIXES
 from morngan_ros.overlay import draw
 from morngan_ros.pipeline import NO_DETECTOR
+from morngan_ros.pipeline import open_detector
 from morngan_ros.pipeline import Pipeline
 from morngan_ros.pipeline import Result
 from morngan_ros.shipped import default_model
@@ -54,19 +58,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     for output in (options.out, options.detections):
         if output is not None:
             cli.claim_output(output, options.input, options.overwrite)
-    pipeline = Pipeline.load(
-        options.model or default_model(options.provider),
-        detector=options.detector,
-        provider=options.provider,
-        precision=options.precision,
-        threads=options.threads,
-        input_range=tuple(options.model_input_range),
-        output_range=tuple(options.model_output_range),
-        threshold=options.threshold,
-        classes=options.classes,
-        tiles=options.tiles,
-        class_names=options.class_names,
-    )
+    pipeline = _load(options)
     pipeline.exposure = exposure
     detects = pipeline.detector is not None
     if not detects and (options.overlay or options.detections is not None):
@@ -89,6 +81,24 @@ def main(argv: Sequence[str] | None = None) -> int:
     if dead := exposure.counts['dead pixels']:
         print(f'{dead} pixels were NaN or infinite, and were filled', file=sys.stderr)
     return skipped.exit_code()
+
+
+def _load(options: argparse.Namespace) -> Pipeline:
+    """Load the models that the command line names."""
+    engine = EngineOptions(options.provider, options.precision, options.threads)
+    generator = Generator.load(
+        options.model or default_model(options.provider),
+        engine,
+        input_range=tuple(options.model_input_range),
+        output_range=tuple(options.model_output_range),
+    )
+    detector = open_detector(options.detector, generator, engine, names=options.class_names)
+    if detector is not None:
+        detector.threshold = options.threshold
+        detector.classes = options.classes
+    if isinstance(detector, Detector):
+        detector.tiles = options.tiles
+    return Pipeline(generator, detector)
 
 
 def colorize(

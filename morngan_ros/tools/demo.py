@@ -23,6 +23,7 @@ from rich.progress import TaskID
 from morngan_ros.bags import BagReader
 from morngan_ros.bags import COMPRESSED_IMAGE
 from morngan_ros.bags import is_bag
+from morngan_ros.engines import EngineOptions
 from morngan_ros.errors import FrameError
 from morngan_ros.errors import ModelError
 from morngan_ros.errors import MornganError
@@ -140,7 +141,7 @@ def affordable_rate(model: Path, options: argparse.Namespace, counts: np.ndarray
 
     The rest is for the source, the recorder, the overlay and a machine that slows down.
     """
-    pipeline = Pipeline.load(model, detector=options.detector, provider=options.provider)
+    pipeline = Pipeline.load(model, EngineOptions(options.provider), detector=options.detector)
     pipeline.warm_up(*counts.shape)
     seconds = [sum(pipeline(counts, float(i)).seconds.values()) for i in range(TRIALS)]
     return round(min(FASTEST, max(SLOWEST, 1 / (3 * statistics.median(seconds)))), 1)
@@ -177,7 +178,7 @@ def run(options: argparse.Namespace, length: int, parameters: dict[str, Any]) ->
         progress.update(task, description='colorize')
         camera = start('source', source)
         _follow(camera, observer, children, stop.is_set, progress, task)
-        published = _published(camera)
+        published = int(json.loads(_replay_report(options).read_text())['frames'])
         progress.update(task, total=published)
         _let_finish(observer, published, progress, task)
         children[0].end()
@@ -188,7 +189,7 @@ def _commands(
     options: argparse.Namespace, parameters: dict[str, Any]
 ) -> tuple[list[str], list[str], list[str]]:
     replay = ['morngan_ros.tools.replay', str(options.input), '--publish-as', 'image_raw']
-    replay += ['--wait', '2']
+    replay += ['--wait', '2', '--report', str(_replay_report(options))]
     if options.topic is not None:
         replay += ['--topic', options.topic]
     if options.rate is not None:
@@ -201,6 +202,11 @@ def _commands(
     recorder = ['morngan_ros.tools.recorder', 'image_raw', 'image_raw/compressed', 'camera_info']
     recorder += [*OUTPUTS, '/diagnostics', '--out', str(options.out / 'demo.mcap'), '--overwrite']
     return replay, node, recorder
+
+
+def _replay_report(options: argparse.Namespace) -> Path:
+    """Name the file in which the source tells what it published."""
+    return options.out / 'source.json'
 
 
 def _wait(
@@ -264,14 +270,6 @@ def _let_finish(observer: Observer, published: int, progress: Progress, task: Ta
     time.sleep(0.3)
 
 
-def _published(camera: Child) -> int:
-    """Read from its last words how many frames the source published."""
-    words = camera.last_words().split()
-    if len(words) < 2 or words[0] != 'published':
-        raise MornganError(f'the source ended strangely: {camera.last_words()}')
-    return int(words[1])
-
-
 def summarize(result: recording.Recording, source: str, published: int) -> dict[str, Any]:
     """Put into numbers what was recorded.
 
@@ -330,7 +328,7 @@ def _closing_line(out: Path, summary: dict[str, Any]) -> str:
 def _make_room(out: Path) -> None:
     """Make the folder; results of an earlier run must not be taken for those of this one."""
     out.mkdir(parents=True, exist_ok=True)
-    for name in ('contact_sheet.png', 'demo.mcap', 'summary.json'):
+    for name in ('contact_sheet.png', 'demo.mcap', 'source.json', 'summary.json'):
         (out / name).unlink(missing_ok=True)
 
 

@@ -12,7 +12,7 @@ from rich.console import Console
 
 from morngan_train.data.boxes import OBJECTS
 from morngan_train.evaluation import command as evaluate_command
-from morngan_train.evaluation.exhaustive_detector import open_looker
+from morngan_train.evaluation.exhaustive_detector import open_exhaustive_detector
 from morngan_train.evaluation.journal import digest
 from morngan_train.experiments.errors import BusyError
 from morngan_train.experiments.errors import ExperimentError
@@ -65,7 +65,7 @@ class Judges:
                     f'{path} is a folder, but rows have other pictures; give ONNX'
                 )
         if self.detector:
-            open_looker(self.detector, PROVIDER, OBJECTS)
+            open_exhaustive_detector(self.detector, PROVIDER, OBJECTS)
         if self.parser:
             SceneParser(self.parser, PROVIDER)
 

@@ -12,6 +12,7 @@ from tiny_models import save_detector
 from tiny_models import save_foreign_generator
 from tiny_models import save_generator
 
+from morngan_ros.engines import EngineOptions
 from morngan_ros.engines import load_engine
 from morngan_ros.errors import FrameError
 from morngan_ros.errors import ModelError
@@ -23,7 +24,7 @@ def gradient(height: int, width: int) -> np.ndarray:
 
 
 def test_contract_model_colors_every_pixel(tmp_path: Path) -> None:
-    generator = Generator.load(save_generator(tmp_path / 'a.onnx'), precision='fp32')
+    generator = Generator.load(save_generator(tmp_path / 'a.onnx'), EngineOptions(precision='fp32'))
     thermal = gradient(17, 23)
     color = generator(thermal)
     assert color.shape == (17, 23, 3)
@@ -62,7 +63,7 @@ def test_foreign_model_is_wrapped(
     path = save_foreign_generator(
         tmp_path / 'theirs.onnx', channels=channels, output_range=output_range
     )
-    generator = Generator.load(path, precision='fp32', output_range=output_range)
+    generator = Generator.load(path, EngineOptions(precision='fp32'), output_range=output_range)
     thermal = gradient(13, 9)
     color = generator(thermal)
     assert generator.info == {}
@@ -76,14 +77,16 @@ def test_foreign_model_is_wrapped(
 def test_foreign_input_range(tmp_path: Path) -> None:
     """Fed [0, 1] instead of [-1, 1], the model's red covers the upper half of its range."""
     path = save_foreign_generator(tmp_path / 'a.onnx')
-    generator = Generator.load(path, precision='fp32', input_range=(0.0, 1.0))
+    generator = Generator.load(path, EngineOptions(precision='fp32'), input_range=(0.0, 1.0))
     color = generator(np.array([[0, 255], [0, 255]], np.uint8))
     assert set(color[:, 0, 0]) <= {127, 128}
     assert (color[:, 1, 0] == 255).all()
 
 
 def test_one_pixel_is_enough_for_a_foreign_model(tmp_path: Path) -> None:
-    generator = Generator.load(save_foreign_generator(tmp_path / 'a.onnx'), precision='fp32')
+    generator = Generator.load(
+        save_foreign_generator(tmp_path / 'a.onnx'), EngineOptions(precision='fp32')
+    )
     assert generator(np.array([[77]], np.uint8))[0, 0].tolist()[:2] == [77, 178]
 
 
@@ -139,8 +142,8 @@ def test_warm_up_takes_any_size(tmp_path: Path) -> None:
 
 def test_fallback_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = save_generator(tmp_path / 'a.onnx')
-    assert Generator.load(path, 'cpu', allow_fallback=True).fallback_reason == ''
+    assert Generator.load(path, EngineOptions('cpu', allow_fallback=True)).fallback_reason == ''
     monkeypatch.setitem(sys.modules, 'openvino', None)  # what an absent package does to import
-    generator = Generator.load(path, 'openvino', allow_fallback=True, size=(6, 8))
+    generator = Generator.load(path, EngineOptions('openvino', allow_fallback=True, size=(6, 8)))
     assert generator.provider == 'cpu'
     assert 'pip install openvino' in generator.fallback_reason
