@@ -65,6 +65,7 @@ lint: $(VENV)/.dev  ## Check style and types
 	$(RUN) -m ruff check .
 	$(RUN) -m ruff format --check .
 	$(RUN) -m mypy
+	$(VENV)/bin/hadolint docker/Dockerfile
 
 bench: $(VENV)/.dev  ## Measure models, node and training: prints and writes out/bench.json
 	@$(RUN) -m morngan_train.bench

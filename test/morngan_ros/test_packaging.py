@@ -10,26 +10,11 @@ import subprocess
 import sys
 import xml.etree.ElementTree as ET
 
+from package_sources import SOURCES
 import pytest
 import yaml
 
 ROOT = Path(__file__).resolve().parents[2]
-# What belongs to the package; the rest of the tree need not be copied.
-SOURCES = (
-    'CHANGELOG.rst',
-    'LICENSE',
-    'NOTICE',
-    'config',
-    'launch',
-    'models',
-    'morngan_ros',
-    'morngan_train',
-    'package.xml',
-    'requirements',
-    'resource',
-    'setup.cfg',
-    'setup.py',
-)
 
 
 @pytest.fixture(scope='module')
@@ -161,7 +146,8 @@ def test_shipped_parameters_are_the_defaults_of_the_node():
 
 
 @pytest.mark.parametrize(
-    'name', ['runtime', 'ros-kilted', 'ros-jazzy', 'train', 'dev', 'ubuntu-22.04', 'ubuntu-24.04']
+    'name',
+    ['runtime', 'gpu', 'ros-kilted', 'ros-jazzy', 'train', 'dev', 'ubuntu-22.04', 'ubuntu-24.04'],
 )
 def test_requirements_are_pinned_and_name_no_registry(name):
     lines = (ROOT / 'requirements' / f'{name}.txt').read_text().splitlines()
