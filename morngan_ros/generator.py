@@ -20,6 +20,7 @@ from morngan_ros.foreign_network import MULTIPLES
 from morngan_ros.foreign_network import no_size_works
 from morngan_ros.foreign_network import padded_sizes
 from morngan_ros.model_file import read_model_file
+from morngan_ros.smallest import smallest_side
 
 LOGGER = logging.getLogger(__name__)
 
@@ -77,6 +78,7 @@ class Generator:
             self._foreign = ForeignNetwork(engine, input_range, output_range, multiple)
         self.fixed_size = engine.inputs[0].shape[2:]
         self._resizes = False
+        self._smallest: int | None = None
 
     @classmethod
     def load(
@@ -194,10 +196,7 @@ class Generator:
 
     def _colorize(self, thermal: np.ndarray) -> np.ndarray:
         """Run the model on a frame whose size it takes, and look at what it gives."""
-        if self._foreign is not None:
-            color = self._foreign(thermal)
-        else:
-            color = self.engine(thermal[None, None])[0][0]
+        color = self._run(thermal) if self._foreign is None else self._foreign(thermal)
         if color.shape != (*thermal.shape, 3):
             raise OutputError(
                 f'{self.engine.path}: gives {list(color.shape)} for a picture of '
@@ -212,6 +211,23 @@ class Generator:
                 'blank',
             )
         return color
+
+    def _run(self, thermal: np.ndarray) -> np.ndarray:
+        """Run a model of ours; a frame that is too small for it is not the model's fault."""
+        try:
+            return self.engine(thermal[None, None])[0][0]
+        except (ModelError, ProviderError) as error:
+            if self._smallest is None:
+                self._smallest = smallest_side(self.engine.path)
+            if min(thermal.shape) >= self._smallest:
+                raise
+            height, width = thermal.shape
+            raise FrameError(
+                f'a frame of {width}x{height} is too small for {self.engine.path.name}, which '
+                f'takes sides of at least {self._smallest} pixels: enlarge the frames, or use '
+                'another model',
+                'empty',
+            ) from error
 
 
 def _sizes_to_try(

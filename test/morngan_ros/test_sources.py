@@ -412,6 +412,39 @@ def test_16_bit_video_keeps_its_counts(tmp_path, suffix):
         np.testing.assert_array_equal(frame.counts, expected)
 
 
+def save_raw_avi(path: Path, frames: list[np.ndarray], fourcc: bytes) -> Path:
+    """Write uint8 or uint16 [H, W] frames as they are, as recorders of thermal cameras do."""
+    height, width = frames[0].shape
+    bits, size = 8 * frames[0].itemsize, frames[0].nbytes
+
+    def chunk(tag: bytes, body: bytes) -> bytes:
+        return tag + struct.pack('<I', len(body)) + body
+
+    main = struct.pack('<14I', 100_000, 0, 0, 0, len(frames), 0, 1, size, width, height, *[0] * 4)
+    stream = b'vids' + fourcc + struct.pack('<IIIIIIIIIIQ', *[0] * 3, 1, 10, 0, 3, size, 0, 0, 0)
+    form = struct.pack('<IIiHH4sIIIII', 40, width, height, 1, bits, fourcc, size, *[0] * 4)
+    described = chunk(b'strh', stream) + chunk(b'strf', form)
+    header = chunk(b'avih', main) + chunk(b'LIST', b'strl' + described)
+    pixels = b''.join(chunk(b'00db', frame.tobytes()) for frame in frames)
+    body = chunk(b'LIST', b'hdrl' + header) + chunk(b'LIST', b'movi' + pixels)
+    path.write_bytes(chunk(b'RIFF', b'AVI ' + body))
+    return path
+
+
+def test_raw_counts_in_an_avi_are_not_taken_for_colours(tmp_path):
+    deep = [np.full((48, 64), 7000 + k, np.uint16) for k in range(3)]
+    path = save_raw_avi(tmp_path / 'raw.avi', deep, bytes(4))
+    with pytest.raises(SourceError, match=r'raw counts of 16 bits; write the counts as FFV1'):
+        open_source(path)
+
+
+@pytest.mark.parametrize('fourcc', [b'Y800', b'GREY'])
+def test_raw_grey_in_an_avi_is_read(tmp_path, fourcc):
+    grey = [np.full((48, 64), 70 + k, np.uint8) for k in range(3)]
+    read = list(open_source(save_raw_avi(tmp_path / 'raw.avi', grey, fourcc)))
+    assert [frame.counts[0, 0] for frame in read] == [70, 71, 72]
+
+
 def test_a_video_that_ends_early_is_told(tmp_path, caplog):
     path = tmp_path / 'night.avi'
     writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*'MJPG'), 10, (64, 48))
