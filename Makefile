@@ -52,6 +52,7 @@ demo: venv  ## Colorize live: [INPUT=folder, bag or video] [DETECTOR=yolo.onnx] 
 test: $(VENV)/.dev  ## Run all tests [PYTEST='-k exposure']
 	$(RUN) -m pytest test/morngan_ros $(PYTEST) || [ $$? -eq 5 ]
 	$(RUN) -m pytest test/morngan_train $(PYTEST) || [ $$? -eq 5 ]
+	$(RUN) -m pytest test/benchmarks $(PYTEST) || [ $$? -eq 5 ]
 
 # ROS comes from Jazzy's wheels for both, for Humble has none.
 test-ubuntu:  ## Run the runtime's tests with what Ubuntu 22.04 and 24.04 ship
@@ -68,7 +69,7 @@ lint: $(VENV)/.dev  ## Check style and types
 	$(VENV)/bin/hadolint docker/Dockerfile
 
 bench: $(VENV)/.dev  ## Measure models, node and training: prints and writes out/bench.json
-	@$(RUN) -m morngan_train.bench
+	@$(RUN) -m benchmarks.bench
 
 soak: venv  ## Run the node under overload for 20 minutes, with a verdict [MINUTES=1]
 	@$(RUN) -m morngan_ros.tools.soak $(if $(MINUTES),--minutes '$(MINUTES)')

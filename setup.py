@@ -38,7 +38,7 @@ setup(
     packages=find_packages(include=['morngan_ros*', 'morngan_train*']),
     package_data={
         'morngan_train': ['*.yaml'],
-        'morngan_train.labels': ['*.yaml'],
+        'morngan_train.masks': ['*.yaml'],
         'morngan_train.report': ['page.*'],
     },
     data_files=[
@@ -66,7 +66,7 @@ setup(
     zip_safe=True,
     entry_points={
         'console_scripts': [
-            'colorize = morngan_ros.colorize_node:main',
+            'colorize = morngan_ros.node.__main__:main',
             'camera_simulator = morngan_ros.tools.camera_simulator:main',
             'colorize_files = morngan_ros.tools.colorize:main',
             'load_test = morngan_ros.tools.load_test:main',
@@ -74,7 +74,7 @@ setup(
             'kaist_to_bag = morngan_ros.tools.kaist_to_bag:main',
             'flir_to_bag = morngan_ros.tools.flir_to_bag:main',
             'recorder = morngan_ros.tools.recorder:main',
-            'soak = morngan_ros.tools.soak:main',
+            'soak = morngan_ros.tools.soak.__main__:main',
             'replay = morngan_ros.tools.replay:main',
             'status = morngan_ros.tools.status:main',
             'build_engine = morngan_ros.tools.build_engine:main',

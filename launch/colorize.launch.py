@@ -22,11 +22,11 @@ from launch_ros.parameter_descriptions import ParameterFile
 from launch_ros.parameter_descriptions import ParameterValue
 from launch_ros.substitutions import FindPackageShare
 
-from morngan_ros import launching
-from morngan_ros.fastdds import profile_variable
-from morngan_ros.keeping import Failures
-from morngan_ros.keeping import Keeper
-from morngan_ros.keeping import OnExit
+from morngan_ros.host.fastdds import profile_variable
+from morngan_ros.launching import arguments
+from morngan_ros.launching.keeping import Failures
+from morngan_ros.launching.keeping import Keeper
+from morngan_ros.launching.keeping import OnExit
 
 # Arguments that are parameters of the node, with their types: given, they go before params_file.
 PARAMETERS = {
@@ -183,12 +183,12 @@ def colorizers(context: LaunchContext) -> list[LaunchDescriptionEntity]:
     Raises:
         RuntimeError: A list makes no sense; launch prints the message and ends.
     """
-    cameras = launching.cameras(context)
-    cpus = launching.listed(context, 'cpus', r'\d+(-\d+)?(,\d+(-\d+)?)*', '0-3')
+    cameras = arguments.cameras(context)
+    cpus = arguments.listed(context, 'cpus', r'\d+(-\d+)?(,\d+(-\d+)?)*', '0-3')
     if cpus and len(cpus) != len(cameras):
         raise RuntimeError(f'{len(cpus)} cpus for {len(cameras)} nodes: name one for each')
     failures = Failures()
-    respawn = launching.argument(context, 'respawn') == 'true'
+    respawn = arguments.value(context, 'respawn') == 'true'
     made = [
         partial(colorizer, context, camera, cpus[index] if cpus else '')
         for index, camera in enumerate(cameras)
@@ -217,13 +217,13 @@ def colorizer(context: LaunchContext, camera: str, cpus: str, on_exit: OnExit) -
         package='morngan_ros',
         executable='colorize',
         name='colorizer',
-        namespace=launching.namespace(context, camera),
+        namespace=arguments.namespace(context, camera),
         parameters=[*files, given],
-        remappings=launching.remappings(context),
+        remappings=arguments.remappings(context),
         ros_arguments=[
             '--log-level',
             LaunchConfiguration('log_level'),
-            *launching.enclave(context, 'enclave'),
+            *arguments.enclave(context, 'enclave'),
         ],
         prefix=f'taskset -c {cpus}' if cpus else None,
         on_exit=on_exit,

@@ -27,9 +27,9 @@ from launch.substitutions import PathJoinSubstitution
 from launch_ros.actions import Node
 from launch_ros.substitutions import FindPackageShare
 
-from morngan_ros import launching
-from morngan_ros.keeping import Failures
-from morngan_ros.keeping import Scope
+from morngan_ros.launching import arguments
+from morngan_ros.launching.keeping import Failures
+from morngan_ros.launching.keeping import Scope
 
 SHARE = FindPackageShare('morngan_ros')
 
@@ -111,27 +111,27 @@ def require_viewer(context: LaunchContext) -> None:
 
 def player_and_viewer(context: LaunchContext) -> list[LaunchDescriptionEntity]:
     failures = Failures()
-    cameras = launching.cameras(context)
+    cameras = arguments.cameras(context)
     player = Node(
         package='morngan_ros',
         executable='replay',
         arguments=[
-            launching.argument(context, 'bag'),
+            arguments.value(context, 'bag'),
             '--clock',
             '--rate',
-            launching.argument(context, 'rate'),
-            *(['--loop'] if launching.argument(context, 'loop') == 'true' else []),
+            arguments.value(context, 'rate'),
+            *(['--loop'] if arguments.value(context, 'loop') == 'true' else []),
             *(['--cameras', *cameras] if cameras != [''] else []),
         ],
-        ros_arguments=launching.enclave(context, 'player_enclave'),
+        ros_arguments=arguments.enclave(context, 'player_enclave'),
         output='screen',
-        on_exit=partial(end_of_player, failures, launching.argument(context, 'viewer') == 'none'),
-        namespace=launching.namespace(context),
+        on_exit=partial(end_of_player, failures, arguments.value(context, 'viewer') == 'none'),
+        namespace=arguments.namespace(context),
         # The player and RViz are to use the names that the nodes use.
-        remappings=[pair for camera in cameras for pair in launching.remappings(context, camera)],
+        remappings=[pair for camera in cameras for pair in arguments.remappings(context, camera)],
     )
     # When a timer comes to its period and actions, the scope of this file may have been left.
-    seconds = float(launching.argument(context, 'delay'))
+    seconds = float(arguments.value(context, 'delay'))
     delayed = TimerAction(period=seconds, actions=[Scope(context).around(lambda: player)])
     return [failures.handler(), delayed, *viewers(context, cameras)]
 
@@ -150,7 +150,7 @@ def end_of_player(
 
 def viewers(context: LaunchContext, cameras: list[str]) -> list[Node]:
     """Make the viewers: RViz for each camera, or one bridge for all."""
-    name = launching.argument(context, 'viewer')
+    name = arguments.value(context, 'viewer')
     if name == 'rviz':
         config = PathJoinSubstitution([SHARE, 'config', 'colorize.rviz'])
         return [
@@ -159,10 +159,10 @@ def viewers(context: LaunchContext, cameras: list[str]) -> list[Node]:
                 executable='rviz2',
                 arguments=['-d', config],
                 parameters=[{'use_sim_time': True}],
-                ros_arguments=launching.enclave(context, 'viewer_enclave'),
+                ros_arguments=arguments.enclave(context, 'viewer_enclave'),
                 on_exit=Shutdown(reason='RViz was closed'),
-                namespace=launching.namespace(context, camera),
-                remappings=launching.remappings(context),
+                namespace=arguments.namespace(context, camera),
+                remappings=arguments.remappings(context),
             )
             for camera in cameras
         ]
@@ -172,7 +172,7 @@ def viewers(context: LaunchContext, cameras: list[str]) -> list[Node]:
                 package=PACKAGES[name],
                 executable='foxglove_bridge',
                 parameters=[{'use_sim_time': True}],
-                ros_arguments=launching.enclave(context, 'viewer_enclave'),
+                ros_arguments=arguments.enclave(context, 'viewer_enclave'),
                 output='screen',
             )
         ]

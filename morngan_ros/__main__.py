@@ -15,9 +15,10 @@ def programs() -> dict[str, str]:
     for path in sorted(_PACKAGE.rglob('*.py')):
         tree = ast.parse(path.read_text(encoding='utf-8'))
         is_program = any(isinstance(n, ast.FunctionDef) and n.name == 'main' for n in tree.body)
-        if is_program and path.name != '__main__.py':
+        if is_program and path != Path(__file__):
             parts = path.relative_to(_PACKAGE.parent).with_suffix('').parts
-            found['.'.join(parts)] = (ast.get_docstring(tree) or '').split('\n\n')[0]
+            name = '.'.join(parts).removesuffix('.__main__')
+            found[name] = (ast.get_docstring(tree) or '').split('\n\n')[0]
     return found
 
 

@@ -10,17 +10,17 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from morngan_ros.detector_head import Candidates
-from morngan_ros.detector_head import check_candidates
-from morngan_ros.detector_head import Head
-from morngan_ros.detector_head import understand
-from morngan_ros.engine import load_engine
-from morngan_ros.engines.engine_interface import Engine
+from morngan_ros.adapters.detector_head import Candidates
+from morngan_ros.adapters.detector_head import check_candidates
+from morngan_ros.adapters.detector_head import Head
+from morngan_ros.adapters.detector_head import understand
+from morngan_ros.adapters.detector_metadata import input_size
+from morngan_ros.engines import load_engine
+from morngan_ros.engines.interface import Engine
+from morngan_ros.engines.model_file import ModelFile
+from morngan_ros.engines.model_file import read_model_file
 from morngan_ros.errors import FrameError
 from morngan_ros.errors import ModelError
-from morngan_ros.model_file import ModelFile
-from morngan_ros.model_file import read_model_file
-from morngan_ros.model_metadata import input_size
 
 LOGGER = logging.getLogger(__name__)
 

@@ -8,19 +8,19 @@ from typing import Any
 import cv2
 import numpy as np
 
-from morngan_ros.engine import load_engine
-from morngan_ros.engines.engine_interface import Engine
-from morngan_ros.engines.engine_interface import TensorSpec
+from morngan_ros.adapters.float_generator import ForeignNetwork
+from morngan_ros.adapters.float_generator import MULTIPLES
+from morngan_ros.adapters.float_generator import no_size_works
+from morngan_ros.adapters.float_generator import padded_sizes
+from morngan_ros.engines import load_engine
+from morngan_ros.engines.interface import Engine
+from morngan_ros.engines.interface import TensorSpec
+from morngan_ros.engines.model_file import read_model_file
+from morngan_ros.engines.smallest import smallest_side
 from morngan_ros.errors import FrameError
 from morngan_ros.errors import ModelError
 from morngan_ros.errors import OutputError
 from morngan_ros.errors import ProviderError
-from morngan_ros.foreign_network import ForeignNetwork
-from morngan_ros.foreign_network import MULTIPLES
-from morngan_ros.foreign_network import no_size_works
-from morngan_ros.foreign_network import padded_sizes
-from morngan_ros.model_file import read_model_file
-from morngan_ros.smallest import smallest_side
 
 LOGGER = logging.getLogger(__name__)
 

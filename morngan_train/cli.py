@@ -15,33 +15,33 @@ from morngan_train.data.crops import CropError
 from morngan_train.data.reading import DataError
 from morngan_train.data.reading import list_images
 from morngan_train.data.reading import read_thermal
+from morngan_train.evaluation import command as evaluate_command
+from morngan_train.evaluation.command import EvaluationError
 from morngan_train.experiments import command as experiments_command
 from morngan_train.experiments.errors import ExperimentError
 from morngan_train.export import export
-from morngan_train.export import ExportError
 from morngan_train.export import load_trained
-from morngan_train.fabric import FabricError
-from morngan_train.fabric import open_fabric
-from morngan_train.labels import command as masks_command
-from morngan_train.labels.teachers import TeacherError
-from morngan_train.metrics import command as evaluate_command
-from morngan_train.metrics.command import EvaluationError
-from morngan_train.parsing import command as parser_command
-from morngan_train.phases import table
-from morngan_train.phases import total_epochs
-from morngan_train.precision import AUTO
-from morngan_train.precision import CHOICES
+from morngan_train.export.onnx_file import ExportError
+from morngan_train.export.quantize import calibration_files
+from morngan_train.masks import command as masks_command
+from morngan_train.masks.teachers import TeacherError
 from morngan_train.prepare import command as prepare_command
-from morngan_train.quantize import calibration_files
 from morngan_train.recipe import load_recipe
 from morngan_train.recipe import Recipe
 from morngan_train.recipe import RecipeError
+from morngan_train.recipe.phases import table
+from morngan_train.recipe.phases import total_epochs
 from morngan_train.report import command as report_command
 from morngan_train.report.evaluations import ReportError
-from morngan_train.step import NonFiniteLossError
-from morngan_train.trainer import MOST_WORKERS
-from morngan_train.trainer import open_data
-from morngan_train.trainer import Trainer
+from morngan_train.scene_parser import command as parser_command
+from morngan_train.training.fabric import FabricError
+from morngan_train.training.fabric import open_fabric
+from morngan_train.training.precision import AUTO
+from morngan_train.training.precision import CHOICES
+from morngan_train.training.step import NonFiniteLossError
+from morngan_train.training.trainer import MOST_WORKERS
+from morngan_train.training.trainer import open_data
+from morngan_train.training.trainer import Trainer
 
 EXPECTED = (
     RecipeError,

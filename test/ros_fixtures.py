@@ -32,7 +32,7 @@ from rclpy.qos import QoSProfile
 from rclpy.qos import ReliabilityPolicy
 from std_msgs.msg import Header
 
-from morngan_ros.fastdds import profile_variable
+from morngan_ros.host.fastdds import profile_variable
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -69,7 +69,7 @@ class NodeProcess:
         namespace: str,
         parameters: Mapping[str, Any],
         environment: Mapping[str, str | None],
-        module: str = 'morngan_ros.colorize_node',
+        module: str = 'morngan_ros.node',
     ) -> None:
         command = [sys.executable, '-m', module, '--ros-args']
         command += ['-r', f'__ns:={namespace}']
@@ -249,7 +249,7 @@ def colorizer(
     folder: Path,
     namespace: str,
     environment: Mapping[str, str | None] | None = None,
-    module: str = 'morngan_ros.colorize_node',
+    module: str = 'morngan_ros.node',
     **parameters: Any,
 ) -> Iterator[NodeProcess]:
     """Run a node while the block lasts."""

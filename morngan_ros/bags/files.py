@@ -21,7 +21,7 @@ from morngan_ros.bags.part import OnBadFrame
 from morngan_ros.bags.part import Part
 from morngan_ros.bags.sqlite_part import SqlitePart
 from morngan_ros.errors import SourceError
-from morngan_ros.suffixes import IMAGE_SUFFIXES
+from morngan_ros.images.suffixes import IMAGE_SUFFIXES
 
 METADATA = 'metadata.yaml'
 

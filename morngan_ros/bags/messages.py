@@ -6,16 +6,16 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from morngan_ros.bags.calibration import Calibration
+from morngan_ros.bags.calibration import UNCALIBRATED
 from morngan_ros.bags.definitions import CAMERA_INFO
 from morngan_ros.bags.definitions import DETECTIONS
 from morngan_ros.bags.definitions import IMAGE
 from morngan_ros.bags.definitions import typestore
-from morngan_ros.calibration import Calibration
-from morngan_ros.calibration import UNCALIBRATED
 from morngan_ros.errors import SourceError
-from morngan_ros.image_codec import decode_compressed
-from morngan_ros.image_codec import decode_image
-from morngan_ros.image_codec import grey_encoding
+from morngan_ros.images.codec import decode_compressed
+from morngan_ros.images.codec import decode_image
+from morngan_ros.images.codec import grey_encoding
 
 if TYPE_CHECKING:
     from morngan_ros.detector import Detection

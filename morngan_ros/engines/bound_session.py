@@ -5,8 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from morngan_ros.engines.engine_interface import Shapes
-from morngan_ros.engines.engine_interface import TensorSpec
+from morngan_ros.engines.interface import Shapes
+from morngan_ros.engines.interface import TensorSpec
 
 
 class BoundSession:

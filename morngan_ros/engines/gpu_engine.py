@@ -16,29 +16,29 @@ import numpy as np
 from morngan_ros.engines import gpu_facts
 from morngan_ros.engines import provider_options
 from morngan_ros.engines.bound_session import BoundSession
-from morngan_ros.engines.build_log import still
-from morngan_ros.engines.engine_cache import engine_folder
-from morngan_ros.engines.engine_cache import EngineKey
-from morngan_ros.engines.engine_cache import is_cold
-from morngan_ros.engines.engine_cache import read_gate
-from morngan_ros.engines.engine_interface import check_inputs
-from morngan_ros.engines.engine_interface import COMPILED_SHAPES
-from morngan_ros.engines.engine_interface import known_shapes
-from morngan_ros.engines.engine_interface import last_line
-from morngan_ros.engines.engine_interface import refusal
-from morngan_ros.engines.engine_interface import run_failure
-from morngan_ros.engines.engine_interface import Shapes
-from morngan_ros.engines.engine_interface import TensorSpec
-from morngan_ros.engines.engine_interface import Wish
+from morngan_ros.engines.cache import engine_folder
+from morngan_ros.engines.cache import EngineKey
+from morngan_ros.engines.cache import is_cold
+from morngan_ros.engines.cache import read_gate
+from morngan_ros.engines.interface import check_inputs
+from morngan_ros.engines.interface import COMPILED_SHAPES
+from morngan_ros.engines.interface import known_shapes
+from morngan_ros.engines.interface import last_line
+from morngan_ros.engines.interface import refusal
+from morngan_ros.engines.interface import run_failure
+from morngan_ros.engines.interface import Shapes
+from morngan_ros.engines.interface import TensorSpec
+from morngan_ros.engines.interface import Wish
+from morngan_ros.engines.model_file import ModelFile
 from morngan_ros.engines.onnxruntime_engine import Chain
 from morngan_ros.engines.onnxruntime_engine import describe
 from morngan_ros.engines.onnxruntime_engine import file_precision
 from morngan_ros.engines.onnxruntime_engine import import_onnxruntime
 from morngan_ros.engines.onnxruntime_engine import open_session
 from morngan_ros.engines.onnxruntime_engine import ORT_NAMES
+from morngan_ros.engines.progress import still
 from morngan_ros.errors import ModelError
 from morngan_ros.errors import ProviderError
-from morngan_ros.model_file import ModelFile
 
 LOGGER = logging.getLogger(__name__)
 

@@ -9,15 +9,15 @@ import numpy as np
 
 from morngan_ros.engines import onnxruntime_wheels
 from morngan_ros.engines.bound_session import numpy_type
-from morngan_ros.engines.engine_interface import check_inputs
-from morngan_ros.engines.engine_interface import PRECISIONS_OF
-from morngan_ros.engines.engine_interface import refusal
-from morngan_ros.engines.engine_interface import run_failure
-from morngan_ros.engines.engine_interface import TensorSpec
-from morngan_ros.engines.engine_interface import Wish
+from morngan_ros.engines.interface import check_inputs
+from morngan_ros.engines.interface import PRECISIONS_OF
+from morngan_ros.engines.interface import refusal
+from morngan_ros.engines.interface import run_failure
+from morngan_ros.engines.interface import TensorSpec
+from morngan_ros.engines.interface import Wish
+from morngan_ros.engines.model_file import ModelFile
 from morngan_ros.errors import ModelError
 from morngan_ros.errors import ProviderError
-from morngan_ros.model_file import ModelFile
 
 ORT_NAMES = {
     'tensorrt': 'TensorrtExecutionProvider',

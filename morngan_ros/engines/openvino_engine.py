@@ -7,19 +7,19 @@ from typing import Any
 
 import numpy as np
 
-from morngan_ros.engines.engine_interface import check_inputs
-from morngan_ros.engines.engine_interface import COMPILED_SHAPES
-from morngan_ros.engines.engine_interface import known_shapes
-from morngan_ros.engines.engine_interface import PRECISIONS_OF
-from morngan_ros.engines.engine_interface import refusal
-from morngan_ros.engines.engine_interface import run_failure
-from morngan_ros.engines.engine_interface import Shapes
-from morngan_ros.engines.engine_interface import TensorSpec
-from morngan_ros.engines.engine_interface import Wish
+from morngan_ros.engines.interface import check_inputs
+from morngan_ros.engines.interface import COMPILED_SHAPES
+from morngan_ros.engines.interface import known_shapes
+from morngan_ros.engines.interface import PRECISIONS_OF
+from morngan_ros.engines.interface import refusal
+from morngan_ros.engines.interface import run_failure
+from morngan_ros.engines.interface import Shapes
+from morngan_ros.engines.interface import TensorSpec
+from morngan_ros.engines.interface import Wish
+from morngan_ros.engines.model_file import ModelFile
 from morngan_ros.engines.provider_options import openvino_options
 from morngan_ros.errors import ModelError
 from morngan_ros.errors import ProviderError
-from morngan_ros.model_file import ModelFile
 
 LOGGER = logging.getLogger(__name__)
 

@@ -25,19 +25,19 @@ from rich.progress import SpinnerColumn
 from rich.progress import TextColumn
 from rich.progress import TimeElapsedColumn
 
-from morngan_ros.crop import Crop
 from morngan_ros.detector import Detector
-from morngan_ros.engine import PRECISIONS
-from morngan_ros.engine import PROVIDERS
-from morngan_ros.engines.engine_cache import Gate
-from morngan_ros.engines.engine_cache import write_gate
+from morngan_ros.engines import PRECISIONS
+from morngan_ros.engines import PROVIDERS
+from morngan_ros.engines.cache import Gate
+from morngan_ros.engines.cache import write_gate
 from morngan_ros.errors import OutputError
 from morngan_ros.exposure import Exposure
 from morngan_ros.generator import Generator
-from morngan_ros.models import default_model
+from morngan_ros.images.crop import Crop
+from morngan_ros.shipped import default_model
 from morngan_ros.sources import open_source
-from morngan_ros.sources import SIMULATED
-from morngan_ros.tools import cli
+from morngan_ros.sources.frames import SIMULATED
+from morngan_ros.tools.support import cli
 
 EXAMPLES = """\
 

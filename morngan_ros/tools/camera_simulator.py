@@ -5,11 +5,11 @@ from collections.abc import Sequence
 import itertools
 
 from morngan_ros.errors import SourceError
-from morngan_ros.sources import DEFAULT_FRAME_ID
-from morngan_ros.sources import DEFAULT_RATE
-from morngan_ros.thermal_scene import ThermalScene
-from morngan_ros.tools import cli
-from morngan_ros.tools import ros
+from morngan_ros.simulation import ThermalScene
+from morngan_ros.sources.frames import DEFAULT_FRAME_ID
+from morngan_ros.sources.frames import DEFAULT_RATE
+from morngan_ros.tools.support import cli
+from morngan_ros.tools.support import ros
 
 EXAMPLES = """\
 --rate 30

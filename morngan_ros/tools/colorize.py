@@ -12,20 +12,20 @@ import numpy as np
 
 from morngan_ros.bags import is_bag
 from morngan_ros.bags import STORAGES
-from morngan_ros.crop import Crop
-from morngan_ros.engine import PROVIDERS
+from morngan_ros.engines import PROVIDERS
 from morngan_ros.errors import FrameError
 from morngan_ros.errors import OutputError
 from morngan_ros.errors import SourceError
-from morngan_ros.models import default_model
+from morngan_ros.images.crop import Crop
+from morngan_ros.images.suffixes import VIDEO_SUFFIXES
 from morngan_ros.overlay import draw
 from morngan_ros.pipeline import Pipeline
 from morngan_ros.pipeline import Result
+from morngan_ros.shipped import default_model
 from morngan_ros.sources import open_source
 from morngan_ros.sources import Source
-from morngan_ros.suffixes import VIDEO_SUFFIXES
-from morngan_ros.tools import cli
-from morngan_ros.tools import sinks
+from morngan_ros.tools.support import cli
+from morngan_ros.tools.support import sinks
 
 EXAMPLES = """\
 night_drive/ --out colored/

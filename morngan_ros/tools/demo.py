@@ -27,14 +27,14 @@ from morngan_ros.errors import FrameError
 from morngan_ros.errors import ModelError
 from morngan_ros.errors import MornganError
 from morngan_ros.errors import SourceError
-from morngan_ros.models import default_model
 from morngan_ros.pipeline import Pipeline
+from morngan_ros.shipped import default_model
 from morngan_ros.sources import open_source
-from morngan_ros.tools import cli
-from morngan_ros.tools import contact_sheet
-from morngan_ros.tools import recording
-from morngan_ros.tools import ros
-from morngan_ros.tools.processes import Child
+from morngan_ros.tools.support import cli
+from morngan_ros.tools.support import contact_sheet
+from morngan_ros.tools.support import recording
+from morngan_ros.tools.support import ros
+from morngan_ros.tools.support.processes import Child
 
 EXAMPLES = """\
 
@@ -192,7 +192,7 @@ def _commands(
         replay += ['--fps', str(options.rate)]
     if options.frames is not None:
         replay += ['--frames', str(options.frames)]
-    node = ['morngan_ros.colorize_node', '--ros-args']
+    node = ['morngan_ros.node', '--ros-args']
     for name, value in parameters.items():
         node += ['-p', f'{name}:={value}']
     recorder = ['morngan_ros.tools.recorder', 'image_raw', 'image_raw/compressed', 'camera_info']

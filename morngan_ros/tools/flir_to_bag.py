@@ -16,11 +16,11 @@ from typing import NamedTuple
 from morngan_ros.detector import Detection
 from morngan_ros.errors import FrameError
 from morngan_ros.errors import SourceError
-from morngan_ros.sources import IMAGE_SUFFIXES
-from morngan_ros.sources import read_picture
-from morngan_ros.tools import cli
-from morngan_ros.tools import to_bag
-from morngan_ros.tools.flir_annotations import read_annotations
+from morngan_ros.sources.frames import IMAGE_SUFFIXES
+from morngan_ros.sources.frames import read_picture
+from morngan_ros.tools.support import cli
+from morngan_ros.tools.support import to_bag
+from morngan_ros.tools.support.flir_annotations import read_annotations
 
 EXAMPLES = """\
 FLIR_ADAS_1_3/video --out flir_bag

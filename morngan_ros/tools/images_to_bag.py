@@ -7,8 +7,8 @@ from pathlib import Path
 from morngan_ros.bags import is_bag
 from morngan_ros.errors import SourceError
 from morngan_ros.sources import open_source
-from morngan_ros.tools import cli
-from morngan_ros.tools import to_bag
+from morngan_ros.tools.support import cli
+from morngan_ros.tools.support import to_bag
 
 EXAMPLES = """\
 night_drive --out night_bag --rate 30 --topic /thermal/image_raw

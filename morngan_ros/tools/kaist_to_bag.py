@@ -16,12 +16,12 @@ import numpy as np
 
 from morngan_ros.errors import FrameError
 from morngan_ros.errors import SourceError
-from morngan_ros.sources import read_picture
-from morngan_ros.tools import cli
-from morngan_ros.tools import to_bag
-from morngan_ros.tools.kaist_annotations import find_annotations
-from morngan_ros.tools.kaist_annotations import read_annotations
-from morngan_ros.tools.kaist_annotations import require_annotations
+from morngan_ros.sources.frames import read_picture
+from morngan_ros.tools.support import cli
+from morngan_ros.tools.support import to_bag
+from morngan_ros.tools.support.kaist_annotations import find_annotations
+from morngan_ros.tools.support.kaist_annotations import read_annotations
+from morngan_ros.tools.support.kaist_annotations import require_annotations
 
 EXAMPLES = """\
 kaist-cvpr15/images/set04/V001 --out kaist_bag

@@ -26,13 +26,13 @@ from rclpy.executors import SingleThreadedExecutor
 from rclpy.qos import qos_profile_sensor_data
 from sensor_msgs.msg import Image
 
-from morngan_ros import proc
-from morngan_ros.allocator import set_up_allocator
 from morngan_ros.errors import SourceError
-from morngan_ros.models import default_model
-from morngan_ros.tools import cli
-from morngan_ros.tools import ros
-from morngan_ros.tools.processes import Child
+from morngan_ros.host import proc
+from morngan_ros.host.allocator import set_up_allocator
+from morngan_ros.shipped import default_model
+from morngan_ros.tools.support import cli
+from morngan_ros.tools.support import ros
+from morngan_ros.tools.support.processes import Child
 
 EXAMPLES = """\
 
@@ -157,7 +157,7 @@ def measure(
     """
     width, height = stream.size
     model = (model or default_model(provider)).resolve()
-    node = ['morngan_ros.colorize_node', '--ros-args', '-p', f'model:={model}']
+    node = ['morngan_ros.node', '--ros-args', '-p', f'model:={model}']
     node += ['-p', f'provider:={provider}', '-p', f'threads:={threads}']
     node += ['-p', f'warm_up_size:=[{width}, {height}]']
     cpu: list[tuple[int, float]] = []

@@ -18,8 +18,8 @@ from rclpy.topic_endpoint_info import TopicEndpointInfo
 
 from morngan_ros.bags import typestore
 from morngan_ros.errors import SourceError
-from morngan_ros.tools import cli
-from morngan_ros.tools import ros
+from morngan_ros.tools.support import cli
+from morngan_ros.tools.support import ros
 
 EXAMPLES = """\
 image_raw color/image_raw detections /diagnostics --out drive.mcap"""

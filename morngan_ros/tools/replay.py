@@ -27,13 +27,13 @@ from morngan_ros.bags import OnBadFrame
 from morngan_ros.bags import RawMessage
 from morngan_ros.bags import sibling
 from morngan_ros.errors import SourceError
-from morngan_ros.sources import DEFAULT_FRAME_ID
 from morngan_ros.sources import Frame
 from morngan_ros.sources import open_source
 from morngan_ros.sources import Source
-from morngan_ros.tools import cli
-from morngan_ros.tools import ros
-from morngan_ros.tools.pauses import Pauses
+from morngan_ros.sources.frames import DEFAULT_FRAME_ID
+from morngan_ros.tools.support import cli
+from morngan_ros.tools.support import ros
+from morngan_ros.tools.support.pauses import Pauses
 
 EXAMPLES = """\
 night_bag/ --clock

@@ -24,8 +24,8 @@ from std_srvs.srv import Trigger
 import yaml
 
 from morngan_ros.errors import MornganError
-from morngan_ros.tools import cli
-from morngan_ros.tools import ros
+from morngan_ros.tools.support import cli
+from morngan_ros.tools.support import ros
 
 EXAMPLES = """\
 

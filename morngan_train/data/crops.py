@@ -6,7 +6,7 @@ from dataclasses import replace
 import cv2
 import numpy as np
 
-from morngan_train.labels.classes import SMALL_SAMPLE
+from morngan_train.classes import SMALL_SAMPLE
 
 
 class CropError(Exception):

@@ -3,8 +3,8 @@
 import cv2
 import numpy as np
 
-from morngan_train.recipe import DayEnhancement
-from morngan_train.recipe import ThermalJitter
+from morngan_train.recipe.recipe import DayEnhancement
+from morngan_train.recipe.recipe import ThermalJitter
 
 KNOTS = 6
 """Of a random curve of grey levels."""

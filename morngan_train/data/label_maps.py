@@ -6,13 +6,13 @@ import zlib
 
 import numpy as np
 
+from morngan_train.classes import Label
 from morngan_train.data.folders import Pictures
 from morngan_train.data.reading import check_size
 from morngan_train.data.reading import DataError
 from morngan_train.data.reading import find_companions
 from morngan_train.data.reading import read_map
 from morngan_train.data.reading import read_rgb
-from morngan_train.labels.classes import Label
 from morngan_train.labels.denoising import denoise_day
 from morngan_train.labels.fusion import fuse
 

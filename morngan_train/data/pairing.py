@@ -7,9 +7,9 @@ from typing import Protocol
 import numpy as np
 from torch.utils.data import Sampler
 
-from morngan_train.memory import distribution
-from morngan_train.memory import Memory
-from morngan_train.memory import Window
+from morngan_train.data.memory import distribution
+from morngan_train.data.memory import Memory
+from morngan_train.data.memory import Window
 
 LAG = 33
 """Steps between what the memory learns and the first pick that may use it.

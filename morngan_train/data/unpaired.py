@@ -24,6 +24,7 @@ import numpy as np
 import torch
 from torch.utils.data import Dataset
 
+from morngan_train.classes import UNLABELLED
 from morngan_train.data.crops import Crop
 from morngan_train.data.crops import draw_crop
 from morngan_train.data.crops import focus
@@ -45,8 +46,7 @@ from morngan_train.data.reading import find_companions
 from morngan_train.data.reading import read_map
 from morngan_train.data.reading import read_rgb
 from morngan_train.data.reading import read_thermal
-from morngan_train.labels.classes import UNLABELLED
-from morngan_train.recipe import DataRecipe
+from morngan_train.recipe.recipe import DataRecipe
 
 
 class DaySample(TypedDict):

@@ -6,7 +6,7 @@ import math
 
 from morngan_train.experiments.errors import ExperimentError
 from morngan_train.experiments.rows import Row
-from morngan_train.phases import total_epochs
+from morngan_train.recipe.phases import total_epochs
 
 
 def steps_of(row: Row) -> int:

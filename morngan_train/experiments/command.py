@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
+from morngan_train.evaluation.dataset import open_test_set
 from morngan_train.experiments.budget import equal_budget
 from morngan_train.experiments.budget import steps_of
 from morngan_train.experiments.cost import Clock
@@ -39,16 +40,15 @@ from morngan_train.experiments.rows import TableName
 from morngan_train.experiments.run import judge
 from morngan_train.experiments.run import Judges
 from morngan_train.experiments.run import run_rows
-from morngan_train.fabric import open_fabric
-from morngan_train.metrics.test_set import open_test_set
-from morngan_train.phases import total_epochs
-from morngan_train.precision import AUTO
-from morngan_train.precision import CHOICES
 from morngan_train.recipe import load_recipe
 from morngan_train.recipe import Recipe
+from morngan_train.recipe.phases import total_epochs
 from morngan_train.report.command import write_report
-from morngan_train.trainer import MOST_WORKERS
-from morngan_train.trainer import open_data
+from morngan_train.training.fabric import open_fabric
+from morngan_train.training.precision import AUTO
+from morngan_train.training.precision import CHOICES
+from morngan_train.training.trainer import MOST_WORKERS
+from morngan_train.training.trainer import open_data
 
 COMPACT = 'compact_flir'
 

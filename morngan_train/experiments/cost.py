@@ -10,11 +10,11 @@ from torch.utils.data import default_collate
 from morngan_train.data.pairing import Pick
 from morngan_train.data.unpaired import Sample
 from morngan_train.experiments.rows import Row
-from morngan_train.phases import first_epochs
-from morngan_train.phases import Phase
 from morngan_train.recipe import Recipe
-from morngan_train.step import Step
-from morngan_train.trainer import open_data
+from morngan_train.recipe.phases import first_epochs
+from morngan_train.recipe.phases import Phase
+from morngan_train.training.step import Step
+from morngan_train.training.trainer import open_data
 
 PATIENCE = 3.0
 """Seconds; a first step that took longer than this is not repeated to leave out its warm-up."""

@@ -12,13 +12,13 @@ from typing import Any
 from typing import get_args
 from typing import Literal
 
-from morngan_ros.share import find_shared
+from morngan_ros.shipped import find_shared
 from morngan_train.experiments.errors import ExperimentError
-from morngan_train.phases import Term
 from morngan_train.recipe import load_recipe
 from morngan_train.recipe import parse_recipe
 from morngan_train.recipe import Recipe
 from morngan_train.recipe import RecipeError
+from morngan_train.recipe.phases import Term
 
 TableName = Literal['table5', 'table6', 'table7', 'baselines']
 Scale = Literal['compact', 'full']

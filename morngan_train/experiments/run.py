@@ -10,6 +10,10 @@ from typing import Any
 from lightning_fabric import Fabric
 from rich.console import Console
 
+from morngan_train.data.boxes import OBJECTS
+from morngan_train.evaluation import command as evaluate_command
+from morngan_train.evaluation.exhaustive_detector import open_looker
+from morngan_train.evaluation.journal import digest
 from morngan_train.experiments.errors import BusyError
 from morngan_train.experiments.errors import ExperimentError
 from morngan_train.experiments.errors import StoppedError
@@ -23,13 +27,9 @@ from morngan_train.experiments.folder import write_json
 from morngan_train.experiments.rows import Row
 from morngan_train.export import export
 from morngan_train.export import load_trained
-from morngan_train.labels.boxes import OBJECTS
-from morngan_train.metrics import command as evaluate_command
-from morngan_train.metrics.journal import digest
-from morngan_train.metrics.looking import open_looker
-from morngan_train.metrics.parser import SceneParser
-from morngan_train.step import NonFiniteLossError
-from morngan_train.trainer import Trainer
+from morngan_train.scene_parser.onnx_parser import SceneParser
+from morngan_train.training.step import NonFiniteLossError
+from morngan_train.training.trainer import Trainer
 
 SCORES_VERSION = 3
 """Of what scores mean; another makes old ones worthless."""

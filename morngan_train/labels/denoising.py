@@ -10,9 +10,9 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 
+from morngan_train.classes import Label
+from morngan_train.classes import UNLABELLED
 from morngan_train.colorspace import luminance
-from morngan_train.labels.classes import Label
-from morngan_train.labels.classes import UNLABELLED
 
 Order = Sequence[tuple[int, Sequence[int]]]
 """Classes in the order of their denoising, each with its confusers, Z of Eq. 7."""

@@ -4,9 +4,9 @@ from typing import Literal
 
 import torch
 
-from morngan_train.labels.classes import CLASSES
-from morngan_train.labels.classes import FOREGROUND
-from morngan_train.labels.classes import UNLABELLED
+from morngan_train.classes import CLASSES
+from morngan_train.classes import FOREGROUND
+from morngan_train.classes import UNLABELLED
 
 
 @torch.no_grad()

@@ -8,9 +8,9 @@ from typing import Literal
 
 import numpy as np
 
-from morngan_train.labels.classes import CLASSES
-from morngan_train.labels.classes import Label
-from morngan_train.labels.classes import UNLABELLED
+from morngan_train.classes import CLASSES
+from morngan_train.classes import Label
+from morngan_train.classes import UNLABELLED
 
 _AGREEMENTS = {
     (Label.PERSON, Label.PERSON): Label.PERSON,

@@ -3,8 +3,8 @@
 import torch
 from torch.nn import functional as F
 
-from morngan_train.labels.classes import CLASSES
-from morngan_train.labels.classes import UNLABELLED
+from morngan_train.classes import CLASSES
+from morngan_train.classes import UNLABELLED
 
 
 def _outline(z: torch.Tensor) -> torch.Tensor:

@@ -6,8 +6,8 @@ from typing import Literal
 import torch
 from torch.nn import functional as F
 
-from morngan_train.labels.classes import Label
-from morngan_train.labels.classes import SMALL_SAMPLE
+from morngan_train.classes import Label
+from morngan_train.classes import SMALL_SAMPLE
 from morngan_train.losses.kmeans import cosine_kmeans
 
 Groups = Sequence[Sequence[Label]]

@@ -3,10 +3,10 @@
 import torch
 from torch.nn import functional as F
 
-from morngan_train.labels.classes import CLASSES
-from morngan_train.labels.classes import FOREGROUND
-from morngan_train.labels.classes import Label
-from morngan_train.labels.classes import UNLABELLED
+from morngan_train.classes import CLASSES
+from morngan_train.classes import FOREGROUND
+from morngan_train.classes import Label
+from morngan_train.classes import UNLABELLED
 from morngan_train.losses.gradient import gradient_magnitude
 
 BACKGROUND = sorted(set(range(CLASSES)) - FOREGROUND)

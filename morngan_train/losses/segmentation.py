@@ -3,7 +3,7 @@
 import torch
 from torch.nn import functional as F
 
-from morngan_train.labels.classes import UNLABELLED
+from morngan_train.classes import UNLABELLED
 
 SMALL = 32 * 32
 """Classes with fewer pixels than this in a picture are small, whatever the size of the picture."""

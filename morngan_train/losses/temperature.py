@@ -3,9 +3,9 @@
 import torch
 from torch.nn import functional as F
 
+from morngan_train.classes import Label
 from morngan_train.colorspace import luminance
 from morngan_train.colorspace import to_unit
-from morngan_train.labels.classes import Label
 
 EPSILON = 1e-4
 

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from morngan_train.labels.classes import CLASSES
-from morngan_train.labels.classes import Label
-from morngan_train.labels.classes import UNLABELLED
+from morngan_train.classes import CLASSES
+from morngan_train.classes import Label
+from morngan_train.classes import UNLABELLED
 
 FLIR_CLASSES = (
     Label.ROAD,

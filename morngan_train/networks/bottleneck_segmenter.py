@@ -4,7 +4,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from morngan_train.networks.parser import ParserNetwork
+from morngan_train.networks.scene_parser import ParserNetwork
 
 SCALE = 4
 """Classes are told at a quarter of the size."""

@@ -4,7 +4,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from morngan_train.labels.classes import CLASSES
+from morngan_train.classes import CLASSES
 from morngan_train.networks.initialization import initialize
 from morngan_train.networks.instance_norm import InstanceNorm2d
 

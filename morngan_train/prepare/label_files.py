@@ -6,9 +6,9 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from morngan_train.data.boxes import yolo_text
 from morngan_train.data.reading import DataError
 from morngan_train.data.reading import read_map
-from morngan_train.labels.boxes import yolo_text
 from morngan_train.prepare.pictures import Geometry
 from morngan_train.prepare.pictures import reshape
 from morngan_train.prepare.pictures import reshape_boxes

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from morngan_train.labels.classes import Label
-from morngan_train.labels.classes import UNLABELLED
+from morngan_train.classes import Label
+from morngan_train.classes import UNLABELLED
 from morngan_train.prepare.pairs import choose_listed
 from morngan_train.prepare.pairs import find_root
 from morngan_train.prepare.pairs import Frame

@@ -18,15 +18,15 @@ from typing import TypeAlias
 
 import numpy as np
 
+from morngan_train.data.boxes import OBJECTS
+from morngan_train.data.boxes import read_boxes
+from morngan_train.data.boxes import read_voc
 from morngan_train.data.reading import check_size
 from morngan_train.data.reading import DataError
 from morngan_train.data.reading import read_map
 from morngan_train.data.reading import read_rgb
 from morngan_train.data.reading import read_thermal
 from morngan_train.data.reading import SUFFIXES
-from morngan_train.labels.boxes import OBJECTS
-from morngan_train.labels.boxes import read_boxes
-from morngan_train.labels.boxes import read_voc
 from morngan_train.prepare.lists import bare_name
 from morngan_train.prepare.lists import read_lists
 from morngan_train.prepare.selection import Boxes

@@ -13,7 +13,7 @@ from pydantic import ValidationError
 
 from morngan_train.data.reading import find_companions
 from morngan_train.data.reading import list_images
-from morngan_train.metrics.colorizers import RAW
+from morngan_train.evaluation.colorizers import RAW
 
 Curve = Annotated[list[float | None], Field(min_length=99, max_length=99)]
 

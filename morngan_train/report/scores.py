@@ -2,8 +2,8 @@
 
 from typing import NamedTuple
 
-from morngan_train.labels.boxes import OBJECTS
-from morngan_train.labels.classes import Label
+from morngan_train.classes import Label
+from morngan_train.data.boxes import OBJECTS
 from morngan_train.metrics.segmentation import FLIR_CLASSES
 
 

@@ -14,7 +14,7 @@ from morngan_train.recipe import parse_recipe
 from morngan_train.recipe import Recipe
 from morngan_train.recipe import RecipeError
 from morngan_train.report.evaluations import ReportError
-from morngan_train.system import Generators
+from morngan_train.training.system import Generators
 
 
 class Epoch(BaseModel):

@@ -10,8 +10,8 @@ from tiny_models import save_detector
 from tiny_models import save_generator
 from tiny_models import save_probe_detector
 
+from morngan_ros.adapters.detector_head import COCO_NAMES
 from morngan_ros.detector import Detector
-from morngan_ros.detector_head import COCO_NAMES
 from morngan_ros.errors import FrameError
 from morngan_ros.errors import ModelError
 

@@ -14,7 +14,7 @@ README = (ROOT / 'README.md').read_text(encoding='utf-8')
 
 def test_parameters_are_those_of_the_node():
     """The whole table, word by word: names, defaults, meaning, ranges and when changes count."""
-    parameters = pytest.importorskip('morngan_ros.parameters', reason='needs rclpy')
+    parameters = pytest.importorskip('morngan_ros.node.parameters', reason='needs rclpy')
     changes = {
         parameters.Takes.EFFECT_NOW: 'live',
         parameters.Takes.RELOAD: 'with `~/reload_model`',

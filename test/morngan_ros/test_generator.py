@@ -13,11 +13,11 @@ from tiny_models import save_foreign_generator
 from tiny_models import save_generator
 from tiny_models import save_reflecting_generator
 
-from morngan_ros.engine import load_engine
+from morngan_ros.engines import load_engine
 from morngan_ros.errors import FrameError
 from morngan_ros.errors import ModelError
 from morngan_ros.generator import Generator
-from morngan_ros.models import default_model
+from morngan_ros.shipped import default_model
 
 
 def gradient(height: int, width: int) -> np.ndarray:

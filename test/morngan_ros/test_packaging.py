@@ -89,7 +89,7 @@ def test_colcon_runs_the_tests_of_the_runtime(installed):
     workspace = installed.parents[1]
     source = workspace / 'src' / 'morngan_ros'
     shutil.copy(ROOT / 'pyproject.toml', source)
-    for name in ('morngan_ros/test_mailbox.py', 'morngan_train/test_choices.py'):
+    for name in ('morngan_ros/node/test_mailbox.py', 'morngan_train/recipe/test_choices.py'):
         (source / 'test' / name).parent.mkdir(parents=True)
         shutil.copy(ROOT / 'test' / name, source / 'test' / name)
     tested = colcon(workspace, 'test', '--return-code-on-test-failure')
@@ -158,7 +158,7 @@ def test_pythons_that_ros_has_wheels_for_are_accepted(monkeypatch, version, fits
 
 def test_shipped_parameters_are_the_defaults_of_the_node():
     pytest.importorskip('rclpy', reason='needs ROS 2')
-    from morngan_ros.parameters import Settings
+    from morngan_ros.node.parameters import Settings
 
     shipped = yaml.safe_load((ROOT / 'config' / 'colorize.yaml').read_text())
     values = shipped['/**']['ros__parameters']

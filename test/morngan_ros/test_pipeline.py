@@ -15,7 +15,7 @@ from morngan_ros.errors import FrameError
 from morngan_ros.exposure import Exposure
 from morngan_ros.generator import Generator
 from morngan_ros.pipeline import Pipeline
-from morngan_ros.thermal_scene import ThermalScene
+from morngan_ros.simulation import ThermalScene
 
 
 @pytest.fixture
@@ -90,8 +90,9 @@ def test_bad_frame_leaves_the_pipeline_alive(pipeline: Pipeline) -> None:
 
 def test_runtime_imports_neither_torch_nor_ros() -> None:
     check = (
-        'import sys, morngan_ros.pipeline, morngan_ros.thermal_scene, morngan_ros.overlay, '
-        'morngan_ros.health, morngan_ros.mailbox, morngan_ros.models; '
+        'import sys, morngan_ros.pipeline, morngan_ros.simulation.thermal_scene, '
+        'morngan_ros.overlay, morngan_ros.shipped, '
+        'morngan_ros.node.health, morngan_ros.node.mailbox; '
         'print([m for m in ("torch", "rclpy", "openvino", "onnx") if m in sys.modules])'
     )
     done = subprocess.run(

@@ -112,14 +112,14 @@ def test_a_topic_that_the_middleware_refuses_is_one_clear_line(tmp_path, topic):
         'import sys\n'
         'from rclpy.impl.implementation_singleton import rclpy_implementation\n'
         'from rclpy.lifecycle import LifecycleNode\n'
-        'from morngan_ros import colorize_node\n'
+        'from morngan_ros.node.__main__ import main\n'
         "for name in ('create_publisher', 'create_subscription'):\n"
         '    def create(self, kind, topic, *rest, make=getattr(LifecycleNode, name), **options):\n'
         f'        if topic == {topic!r}:\n'
         "            raise rclpy_implementation.RCLError('not allowed by security policy')\n"
         '        return make(self, kind, topic, *rest, **options)\n'
         '    setattr(LifecycleNode, name, create)\n'
-        'sys.exit(colorize_node.main())\n'
+        'sys.exit(main())\n'
     )
     path = os.pathsep.join([str(tmp_path), os.environ.get('PYTHONPATH', '')])
     environment = {'PYTHONPATH': path, 'ROS_SECURITY_ENABLE': 'true'}

@@ -66,7 +66,7 @@ def test_foxglove_plots_what_diagnostics_say(tmp_path):
     from sensor_msgs.msg import Image
     from tiny_models import save_generator
 
-    from morngan_ros.messages import to_image
+    from morngan_ros.node.messages import to_image
 
     assert {topic for topic, _, _ in plotted()} == {'/diagnostics'}
     wanted = {(status, key) for _, status, key in plotted()}

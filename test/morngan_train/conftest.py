@@ -1,7 +1,9 @@
 """A tiny data set and a tiny recipe: enough to run everything, quick on any machine."""
 
+import importlib.util
 import os
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import cv2
@@ -9,8 +11,8 @@ import numpy as np
 import pytest
 import torch
 
-from morngan_train.labels.classes import Label
-from morngan_train.labels.classes import UNLABELLED
+from morngan_train.classes import Label
+from morngan_train.classes import UNLABELLED
 from morngan_train.recipe import load_recipe
 from morngan_train.recipe import parse_recipe
 from morngan_train.recipe import Recipe
@@ -61,6 +63,23 @@ def data(tmp_path: Path) -> Path:
 def shared_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The same for all tests, which must not change it."""
     return _write_data(tmp_path_factory.mktemp('shared') / 'data')
+
+
+@pytest.fixture
+def flir(shared: Path) -> Path:
+    return shared / 'data' / 'flir'
+
+
+@pytest.fixture
+def yardstick(shared: Path) -> ModuleType:
+    """Import score.py, which shares no code with ours."""
+    pytest.importorskip('PIL')
+    spec = importlib.util.spec_from_file_location('score', shared / 'tools' / 'score.py')
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
 def _write_data(root: Path) -> Path:

@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from morngan_train.choices import Choices
+from morngan_train.recipe.choices import Choices
 
 ROOT = Path(__file__).parents[2]
 CODE = ROOT / 'morngan_train'

@@ -17,15 +17,15 @@ from tiny_models import save_foreign_generator
 from tiny_models import save_generator
 
 from morngan_ros.detector import Detector
-from morngan_ros.engine import load_engine
 from morngan_ros.engines import gpu_engine
 from morngan_ros.engines import gpu_facts
+from morngan_ros.engines import load_engine
 from morngan_ros.engines import onnxruntime_engine
 from morngan_ros.engines.bound_session import BoundSession
-from morngan_ros.engines.engine_cache import Gate
-from morngan_ros.engines.engine_cache import write_gate
-from morngan_ros.engines.engine_interface import Engine
-from morngan_ros.engines.engine_interface import Shapes
+from morngan_ros.engines.cache import Gate
+from morngan_ros.engines.cache import write_gate
+from morngan_ros.engines.interface import Engine
+from morngan_ros.engines.interface import Shapes
 from morngan_ros.errors import DeviceError
 from morngan_ros.errors import ModelError
 from morngan_ros.errors import ProviderError

@@ -20,8 +20,8 @@ from morngan_train.experiments.run import _asked
 from morngan_train.experiments.run import Judges
 from morngan_train.experiments.run import run_rows
 from morngan_train.recipe import load_recipe
-from morngan_train.runlog import RunLog
-from morngan_train.trainer import Trainer
+from morngan_train.training.runlog import RunLog
+from morngan_train.training.trainer import Trainer
 
 STEPS, STOP = 8, 3
 

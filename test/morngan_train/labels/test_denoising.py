@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from morngan_train.labels.classes import Label
-from morngan_train.labels.classes import UNLABELLED
+from morngan_train.classes import Label
+from morngan_train.classes import UNLABELLED
 from morngan_train.labels.denoising import denoise_day
 from morngan_train.labels.denoising import denoise_night
 

@@ -3,9 +3,9 @@
 import pytest
 import torch
 
-from morngan_train.labels.classes import CLASSES
-from morngan_train.labels.classes import Label
-from morngan_train.labels.classes import UNLABELLED
+from morngan_train.classes import CLASSES
+from morngan_train.classes import Label
+from morngan_train.classes import UNLABELLED
 from morngan_train.labels.distillation import complete
 from morngan_train.labels.distillation import mine
 

@@ -6,9 +6,9 @@ import cv2
 import numpy as np
 import pytest
 
-from morngan_train.labels.classes import CLASSES
-from morngan_train.labels.classes import Label
-from morngan_train.labels.classes import UNLABELLED
+from morngan_train.classes import CLASSES
+from morngan_train.classes import Label
+from morngan_train.classes import UNLABELLED
 from morngan_train.labels.fusion import fuse
 
 IDS = [*range(CLASSES), UNLABELLED]

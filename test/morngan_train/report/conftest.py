@@ -12,10 +12,10 @@ from tiny_models import FALSE_COLOR
 from tiny_models import save_generator
 
 from morngan_ros.exposure import Exposure
-from morngan_ros.thermal_scene import ThermalScene
+from morngan_ros.simulation import ThermalScene
 from morngan_train.cli import main
 from morngan_train.recipe import Recipe
-from morngan_train.runlog import RunLog
+from morngan_train.training.runlog import RunLog
 
 FRAMES = 6
 WIDTH, HEIGHT = 160, 128

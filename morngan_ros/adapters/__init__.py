@@ -1,0 +1,1 @@
+"""Models that others made: their heads, their metadata, their ranges."""

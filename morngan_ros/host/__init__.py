@@ -1,0 +1,1 @@
+"""The machine around the node: memory, processes, the middleware."""

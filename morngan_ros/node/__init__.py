@@ -1,0 +1,1 @@
+"""The node `colorizer`: all that talks ROS while a vehicle drives."""

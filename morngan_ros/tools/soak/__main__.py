@@ -1,0 +1,434 @@
+"""Run the node under full load for a long time while everything around it changes.
+
+A camera sends four times what the node manages. Models are reloaded, a broken one among them;
+parameters change; subscribers come, go and are killed. The verdict tells whether memory, threads,
+open files or latency grew, and whether every frame was published once and in order. Ctrl-C ends the
+run early, with a verdict on what was seen.
+"""
+
+import argparse
+from collections.abc import Callable
+from collections.abc import Mapping
+from collections.abc import Sequence
+from contextlib import ExitStack
+from contextlib import suppress
+from dataclasses import asdict
+from dataclasses import replace
+import heapq
+import itertools
+import json
+import os
+from pathlib import Path
+import signal
+import tempfile
+import time
+from typing import Any
+
+from rcl_interfaces.srv import SetParametersAtomically
+from rclpy.executors import SingleThreadedExecutor
+from rclpy.node import Node
+from rclpy.parameter import Parameter
+from rich.console import Console
+from rich.table import Table
+from sensor_msgs.msg import CompressedImage
+from sensor_msgs.msg import Image
+from std_srvs.srv import Trigger
+
+from morngan_ros.errors import SourceError
+from morngan_ros.host import proc
+from morngan_ros.shipped import default_model
+from morngan_ros.tools import load_test
+from morngan_ros.tools.load_test import Stream
+from morngan_ros.tools.soak import plot
+from morngan_ros.tools.soak import verdict
+from morngan_ros.tools.soak.verdict import Record
+from morngan_ros.tools.soak.verdict import Reload
+from morngan_ros.tools.soak.verdict import Sample
+from morngan_ros.tools.support import cli
+from morngan_ros.tools.support import ros
+from morngan_ros.tools.support.processes import Child
+
+EXAMPLES = """\
+
+--minutes 1
+--minutes 480 --models mine.onnx other.onnx --size 320x256"""
+
+# The camera sends so many times what the node manages, which a short run at FULL frames a second
+# tells.
+OVERLOAD = 4.0
+FULL, TRIAL_SECONDS = 60.0, 8.0
+# Seconds between two of each, and the least number of them in a run: a short one does the same more
+# often.
+RELOADS, CHANGES, VISITS = (60.0, 20), (10.0, 16), (7.0, 12)
+KILLED_GUESTS, SAMPLES = (60.0, 3), (5.0, 100)
+
+Values = Mapping[str, Any]
+PARAMETERS: tuple[Values, ...] = (
+    {'detection_threshold': 0.5},
+    {'exposure_low': 5.0, 'exposure_high': 95.0},
+    {'jpeg_quality': 60},
+    {'max_rate': 2.0},
+    {'output_encoding': 'bgr8'},
+    {'exposure_time_constant': 0.2},
+    {'detection_threshold': 0.25, 'jpeg_quality': 90, 'output_encoding': 'rgb8'},
+    {'exposure_low': 1.0, 'exposure_high': 99.0, 'exposure_time_constant': 1.0},
+)
+# Seconds that a limited rate lasts, and that a guest has until it is killed.
+LIMITED, STAYS = 2.0, 5.0
+
+VISITED: tuple[tuple[type, str, str], ...] = (
+    (Image, 'color/image_raw', 'reliable'),
+    (Image, 'overlay/image_raw', 'best_effort'),
+    (CompressedImage, 'color/image_raw/compressed', 'reliable'),
+    (Image, 'color/image_raw', 'best_effort'),
+    (Image, 'overlay/image_raw', 'reliable'),
+    (CompressedImage, 'color/image_raw/compressed', 'best_effort'),
+)
+
+
+class Director:
+    """Does to the node, from outside, what happens in a day of it, and looks at its process.
+
+    Args:
+        node: A node of this process, to talk with.
+        pid: Of the process under test.
+        seconds: How long the whole takes.
+        models: Two good files, in turns, and a broken one.
+        start_guest: Starts a viewer process.
+
+    Attributes:
+        doing: In words.
+        samples: So far, in their order.
+        reloads: So far, in their order.
+        refused: Parameter changes that the node refused.
+    """
+
+    def __init__(
+        self,
+        node: Node,
+        pid: int,
+        seconds: float,
+        models: tuple[Path, Path, Path],
+        start_guest: Callable[[], Child],
+    ) -> None:
+        self.doing = 'load the model'
+        self.samples: list[Sample] = []
+        self.reloads: list[Reload] = []
+        self.refused: list[str] = []
+        self.watch = ros.NodeWatch(node)
+        self._node = node
+        self._pid = pid
+        self._start_guest = start_guest
+        self._set: Any = node.create_client(
+            SetParametersAtomically, 'colorizer/set_parameters_atomically'
+        )
+        self._trigger: Any = node.create_client(Trigger, 'colorizer/reload_model')
+        self._visit: Any = None
+        self._agenda: list[tuple[float, int, Callable[[], None]]] = []
+        self._numbers = itertools.count()
+        first, second, broken = models
+        # Four in turn: the tenths that are compared then hold the same models.
+        self._models = itertools.cycle([second, first, second, broken])
+        self._broken = broken
+        self._parameters = itertools.cycle(PARAMETERS)
+        self._visits = itertools.cycle(VISITED)
+        for (period, least), action in (
+            (RELOADS, self._reload),
+            (CHANGES, self._change),
+            (VISITS, self._receive_another),
+            (KILLED_GUESTS, self._send_guest),
+            (SAMPLES, self._sample),
+        ):
+            self._every(min(period, seconds / least), action)
+
+    def work(self) -> None:
+        """Do what is due."""
+        while self._agenda and self._agenda[0][0] <= time.monotonic():
+            heapq.heappop(self._agenda)[2]()
+
+    def _at(self, due: float, action: Callable[[], None]) -> None:
+        heapq.heappush(self._agenda, (due, next(self._numbers), action))
+
+    def _every(self, period: float, action: Callable[[], None]) -> None:
+        """Act again and again, for the first time after half a period."""
+
+        def act(due: float) -> None:
+            action()
+            self._at(due + period, lambda: act(due + period))
+
+        begin = time.monotonic() + period / 2
+        self._at(begin, lambda: act(begin))
+
+    def _sample(self) -> None:
+        with suppress(OSError):  # it has ended, which the caller sees
+            seen = proc.read(self._pid)
+            counters = {k: int(v) for k, v in self.watch.values.items() if v.isdecimal()}
+            self.samples.append(
+                Sample(
+                    time.time_ns(),
+                    seen.resident,
+                    seen.shared,
+                    seen.threads,
+                    seen.descriptors,
+                    counters,
+                )
+            )
+
+    def _set_parameters(self, values: Values, then: Callable[[], None] | None = None) -> None:
+        request = SetParametersAtomically.Request()
+        request.parameters = [Parameter(k, value=v).to_parameter_msg() for k, v in values.items()]
+
+        def answered(future: Any) -> None:
+            result = future.result().result
+            if not result.successful:
+                self.refused.append(f'{dict(values)}: {result.reason}')
+            if then is not None:
+                then()
+
+        self._set.call_async(request).add_done_callback(answered)
+
+    def _change(self) -> None:
+        values = next(self._parameters)
+        self.doing = f'set {", ".join(values)}'
+        self._set_parameters(values)
+        if 'max_rate' in values:
+            self._at(time.monotonic() + LIMITED, lambda: self._set_parameters({'max_rate': 0.0}))
+
+    def _reload(self) -> None:
+        if self.reloads and self.reloads[-1].end_ns is None:
+            return  # the node would load what is named now, and answer for what was named then
+        model = next(self._models)
+        self.doing = f'reload {model.name}'
+        good = model != self._broken
+        number = len(self.reloads)
+        self.reloads.append(Reload(time.time_ns(), None, model.name, good, False))
+
+        def answered(future: Any) -> None:
+            self.reloads[number] = replace(
+                self.reloads[number], end_ns=time.time_ns(), taken=future.result().success
+            )
+
+        def call() -> None:
+            self._trigger.call_async(Trigger.Request()).add_done_callback(answered)
+
+        self._set_parameters({'model': str(model)}, call)
+
+    def _receive_another(self) -> None:
+        """End one subscription of this process and begin another."""
+        if self._visit is not None:
+            self._node.destroy_subscription(self._visit)
+        kind, topic, reliability = next(self._visits)
+        self.doing = f'subscribe to {topic}, {reliability}'
+        self._visit = self._node.create_subscription(
+            kind, topic, lambda message: None, ros.qos(reliability, 2)
+        )
+
+    def _send_guest(self) -> None:
+        """Let a viewer come that is killed: it says no goodbye to the node."""
+        guest = self._start_guest()
+
+        def kill() -> None:
+            if guest.exit_code is None:
+                os.kill(guest.pid, signal.SIGKILL)
+            guest.end()
+
+        self._at(time.monotonic() + STAYS, kill)
+
+
+def run(
+    options: argparse.Namespace, stream: Stream, models: tuple[Path, Path], folder: Path, log: Path
+) -> Record:
+    """Run camera, node and viewer, with a director beside them.
+
+    Args:
+        options: Of the command line: provider and threads.
+        stream: What the camera sends.
+        models: The model at the start, and the one that comes and goes.
+        folder: For files of the processes.
+        log: What the node says.
+
+    Raises:
+        SourceError: A process ended early; the message holds its last words.
+    """
+    broken = folder / 'broken.onnx'
+    content = models[0].read_bytes()
+    broken.write_bytes(content[: len(content) // 2])
+    width, height = stream.size
+    command = ['morngan_ros.node', '--ros-args', '-p', f'model:={models[0]}']
+    command += ['-p', f'provider:={options.provider}', '-p', f'threads:={options.threads}']
+    command += ['-p', f'warm_up_size:=[{width}, {height}]']
+    with ExitStack() as stack:
+        node, stop = stack.enter_context(ros.node('director', None))
+        progress = stack.enter_context(cli.progress())
+        task = progress.add_task('load the model', total=round(stream.seconds))
+
+        def start(name: str, module: Sequence[str], log: Path) -> Child:
+            return stack.enter_context(Child(name, module, log, dict(os.environ)))
+
+        def play(role: str, name: str) -> Child:
+            out = folder / f'{name}.json'
+            return start(name, load_test.role(role, out, stream), out.with_suffix('.log'))
+
+        viewer = play('viewer', 'viewer')
+        colorizer = start('node', command, log)
+        camera = play('camera', 'camera')
+
+        def check() -> None:
+            for child in (viewer, colorizer):
+                if child.exit_code is not None:
+                    raise SourceError(f'the {child.name} ended early: {child.last_words()}')
+
+        executor = SingleThreadedExecutor()
+        executor.add_node(node)
+        watch = ros.NodeWatch(node)
+        while not watch.works and camera.exit_code is None:
+            executor.spin_once(timeout_sec=0.1)
+            check()
+            if stop.is_set():
+                raise KeyboardInterrupt
+        director = Director(
+            node,
+            colorizer.pid,
+            stream.seconds,
+            (*models, broken),
+            lambda: play('viewer', 'guest'),
+        )
+        started = time.monotonic()
+        while camera.exit_code is None and not stop.is_set():
+            executor.spin_once(timeout_sec=0.05)
+            check()
+            elapsed = time.monotonic() - started
+            if elapsed < stream.seconds:
+                director.work()
+            progress.update(task, completed=int(elapsed), description=director.doing)
+        # After Ctrl-C the verdict is about what was seen until then.
+        if camera.end():
+            raise SourceError(f'the camera failed: {camera.last_words()}')
+        asked = time.monotonic()
+        exit_code = colorizer.end()
+        exit_seconds = time.monotonic() - asked
+        viewer.end()
+    return Record(
+        sent=json.loads((folder / 'camera.json').read_text())['stamps'],
+        arrivals=json.loads((folder / 'viewer.json').read_text())['arrivals'],
+        samples=director.samples,
+        reloads=director.reloads,
+        refused=director.refused,
+        exit_code=exit_code,
+        exit_seconds=exit_seconds,
+    )
+
+
+def describe(record: Record, stream: Stream) -> dict[str, Any]:
+    """Sum up for the JSON file."""
+    outside = verdict.outside_reloads(record)
+    return {
+        'stream': asdict(stream),
+        'frames': {'sent': len(record.sent), 'arrived': len(record.arrivals)},
+        'frame_ms': round(1e3 * verdict.frame_seconds(record), 2),
+        'latency_ms': {
+            'all': verdict.latencies(record.arrivals),
+            'outside_reloads': verdict.latencies(outside),
+        },
+        'load': [round(load, 2) for load in os.getloadavg()],
+        'checks': [asdict(check) for check in verdict.judge(record)],
+        'minutes': verdict.minutes(record),
+        'reloads': [asdict(reload) for reload in record.reloads],
+        'refused': list(record.refused),
+        'samples': [asdict(sample) for sample in record.samples],
+    }
+
+
+def show(report: Mapping[str, Any]) -> None:
+    """Print the minutes and the verdict."""
+    console = Console()
+    heads = 'minute', 'frames/s', 'p50 ms', 'p99 ms', 'memory MiB', 'shared of it', 'reloads'
+    table = Table(*heads, title='Soak')
+    for row in report['minutes']:
+        latency = row['latency_ms']
+        values = row['minute'], row['frames_per_second'], latency.get('p50'), latency.get('p99')
+        memory = row['resident_mib'], row['shared_mib']
+        table.add_row(*map(str, (*values, *memory, row['reloads'])))
+    console.print(table)
+    verdict = Table('what', 'found', 'limit', 'kept')
+    for check in report['checks']:
+        kept = '[green]yes' if check['kept'] else '[red]NO'
+        verdict.add_row(check['name'], check['found'], check['limit'], kept)
+    console.print(verdict)
+    aside = report['latency_ms']['outside_reloads'].get('p99')
+    console.print(f'All minutes count, reloads too; beside reloads p99 is {aside} ms.')
+
+
+@cli.reports_errors
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command; returns the exit code, 1 if a limit is broken."""
+    options = _parse(argv)
+    ros.keep_to_itself()
+    options.out.parent.mkdir(parents=True, exist_ok=True)
+    models = _models(options.models)
+    stream = Stream(60 * options.minutes, options.rate or 0.0, options.size, options.encoding)
+    with tempfile.TemporaryDirectory(prefix='soak-') as name:
+        folder = Path(name)
+        if options.rate is None:
+            stream = replace(stream, rate=overload(options, stream, models[0], folder))
+        log = options.out.with_name(f'{options.out.stem}_node.log')
+        record = run(options, stream, models, folder, log)
+    report = describe(record, stream)
+    options.out.write_text(json.dumps(report, indent=2) + '\n')
+    plot.save(options.out.with_suffix('.png'), record)
+    show(report)
+    broken = [check['name'] for check in report['checks'] if not check['kept']]
+    print(f'wrote {options.out} and {options.out.with_suffix(".png")}')
+    if broken:
+        print(f'limits broken: {", ".join(broken)}')
+    return 1 if broken else 0
+
+
+def overload(options: argparse.Namespace, stream: Stream, model: Path, folder: Path) -> float:
+    """Measure what the node manages; returns the rate of a camera that sends too much."""
+    print(f'measuring for {TRIAL_SECONDS:.0f} s what the node manages ...')
+    trial = replace(stream, seconds=TRIAL_SECONDS, rate=FULL)
+    report = load_test.measure(trial, folder, model, options.provider, options.threads)
+    manages = report['frames_per_second']
+    if not manages:
+        raise SourceError('no frame came back from the node')
+    rate = round(OVERLOAD * manages, 1)
+    print(f'the node manages {manages:.1f} frames a second; the camera sends {rate:.1f}')
+    return rate
+
+
+def _models(given: Sequence[Path] | None) -> tuple[Path, Path]:
+    shipped = default_model()
+    first, second = given or (shipped, shipped.with_stem(f'{shipped.stem}_fp32'))
+    for path in (first, second):
+        if not path.is_file():
+            raise SourceError(f'{path}: no such model file')
+    return first.resolve(), second.resolve()
+
+
+def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
+    parser = cli.parser('soak', str(__doc__), EXAMPLES)
+    parser.add_argument('--minutes', type=float, default=20.0, help='default: %(default)s')
+    parser.add_argument(
+        '--rate', type=float, help='frames a second (default: four times what the node manages)'
+    )
+    parser.add_argument(
+        '--models',
+        type=Path,
+        nargs=2,
+        metavar='FILE',
+        help='generators to reload in turns (default: those that ship)',
+    )
+    parser.add_argument('--provider', default='auto', help='what runs the models')
+    parser.add_argument('--threads', type=int, default=0, help='of the models; 0: all cores')
+    parser.add_argument('--size', type=cli.size, default=(640, 512), help='WIDTHxHEIGHT (640x512)')
+    parser.add_argument('--encoding', choices=('mono8', 'mono16'), default='mono16')
+    parser.add_argument('--out', type=Path, default=Path('out/soak.json'), help='%(default)s')
+    options = parser.parse_args(argv)
+    if options.minutes <= 0 or (options.rate is not None and options.rate <= 0):
+        parser.error('--minutes and --rate must be above zero')
+    return options
+
+
+if __name__ == '__main__':
+    raise SystemExit(main())

@@ -1,0 +1,1 @@
+"""The command `evaluate`: score colorized pictures of a test set."""

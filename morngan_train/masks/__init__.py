@@ -1,0 +1,1 @@
+"""The command `masks`: first labels of day pictures, by teachers."""

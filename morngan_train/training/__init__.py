@@ -1,0 +1,1 @@
+"""The training itself: the command `fit`, the run, its steps."""

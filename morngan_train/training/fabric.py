@@ -1,0 +1,35 @@
+"""Lightning Fabric for the accelerator that a user asks for."""
+
+from lightning_fabric import Fabric
+from lightning_fabric.utilities.exceptions import MisconfigurationException
+
+from morngan_train.training.precision import choose_precision
+
+
+class FabricError(Exception):
+    """This machine does not have the accelerator, or not as many devices."""
+
+
+def open_fabric(accelerator: str, precision: str, devices: int = 1) -> Fabric:
+    """Make what trains; it is not launched yet.
+
+    Args:
+        accelerator: `cpu`, `cuda` or `auto`, as Lightning Fabric understands it.
+        precision: One of `precision.CHOICES`.
+        devices: GPUs, or processes of the CPU.
+
+    Raises:
+        FabricError: There is no such accelerator, or it has not so many devices.
+    """
+    try:
+        return Fabric(
+            accelerator=accelerator,
+            devices=devices,
+            strategy='ddp' if devices > 1 else 'auto',
+            precision=choose_precision(precision, accelerator),
+        )
+    except (ValueError, TypeError, RuntimeError, MisconfigurationException) as error:
+        raise FabricError(
+            f'{devices} of --accelerator {accelerator} cannot be had; take cpu, cuda or auto '
+            f'and no more --devices than there are ({error})'
+        ) from error

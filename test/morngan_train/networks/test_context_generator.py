@@ -1,0 +1,134 @@
+"""The context generator: shapes, independence of the batch, gates, export."""
+
+import numpy as np
+import onnx
+import onnxruntime
+import pytest
+import torch
+
+from morngan_train.checkpoint import CheckpointError
+from morngan_train.export import to_onnx
+from morngan_train.export.onnx_file import parity
+from morngan_train.export.quantize import psnr
+from morngan_train.export.quantize import quantize
+from morngan_train.export.quantize import wide_convolutions
+from morngan_train.networks.colorizer import Colorizer
+from morngan_train.networks.context_generator import ContextDecoder
+from morngan_train.networks.context_generator import ContextEncoder
+from morngan_train.networks.generator import Translator
+from morngan_train.recipe.recipe import GeneratorRecipe
+from morngan_train.training.system import build_half
+
+RECIPE = GeneratorRecipe(kind='context', weights='none')
+
+
+@pytest.fixture(scope='module')
+def night_to_day() -> Translator:
+    torch.manual_seed(0)
+    return build_half(RECIPE, thermal=True)
+
+
+def images(n: int, height: int = 128, width: int = 64) -> torch.Tensor:
+    gray = torch.rand(n, 1, height, width, generator=torch.Generator().manual_seed(1)) * 2 - 1
+    return gray.expand(-1, 3, -1, -1)
+
+
+def test_parameters_of_one_direction(night_to_day):
+    assert sum(p.numel() for p in night_to_day.parameters()) == 3_513_228
+    day = build_half(RECIPE, thermal=False)
+    more = sum(p.numel() for p in day.parameters()) - 3_513_228
+    assert more == 8 * 24 * 9  # the detail path of a colour picture sees 12 channels, not 4
+
+
+def test_features_lie_at_the_strides_that_the_decoder_joins(night_to_day):
+    features = night_to_day.encoder(images(1))
+    assert [128 // f.shape[2] for f in features] == [4, 8, 16, 32, 64, 4, 2]
+    compared = night_to_day.encoder.compared(features)
+    assert compared.shape == (1, 80, 32, 16)
+
+
+@torch.no_grad()
+def test_a_picture_is_colorized_alike_in_any_batch_and_mode(night_to_day):
+    batch = images(3)
+    together = night_to_day.train()(batch)
+    alone = torch.cat([night_to_day.eval()(image[None]) for image in batch])
+    assert together.shape == batch.shape
+    torch.testing.assert_close(together, alone, rtol=1e-4, atol=1e-5)
+
+
+def test_every_weight_learns(night_to_day):
+    night_to_day.zero_grad()
+    night_to_day(images(1)).square().mean().backward()
+    still = [name for name, p in night_to_day.named_parameters() if not p.grad.abs().sum() > 0]
+    assert still == []
+
+
+@torch.no_grad()
+def test_four_pixels_of_a_last_feature_start_equal():
+    """Else the picture starts as a checkerboard (ICNR)."""
+    weight = ContextDecoder().paint.weight
+    for first in range(0, 12, 4):
+        assert torch.equal(weight[first], weight[first + 3])
+
+
+@torch.no_grad()
+def test_closed_gates_let_no_detail_through():
+    encoder, decoder = ContextEncoder('none'), ContextDecoder()
+    decoder.gate.weight.zero_()
+    decoder.gate.bias.zero_()
+    features = encoder(images(1))
+    other = (*features[:-1], torch.randn_like(features[-1]))
+    assert torch.equal(decoder(features), decoder(other))
+    decoder.gate.bias.fill_(1.0)
+    assert not torch.allclose(decoder(features), decoder(other))
+
+
+def test_weights_come_from_a_file_or_not_at_all(tmp_path):
+    with pytest.raises(CheckpointError, match='does not exist'):
+        build_half(GeneratorRecipe(kind='context', weights=str(tmp_path / 'a.pth')), thermal=True)
+    trained = build_half(GeneratorRecipe(kind='context'), thermal=True)
+    again = build_half(GeneratorRecipe(kind='context'), thermal=True, pretrained=False)
+    stems = [half.encoder.pretrained.stem.weight for half in (trained, again)]
+    assert not torch.allclose(*stems)
+
+
+@pytest.fixture(scope='module')
+def colorizer(night_to_day) -> Colorizer:
+    return Colorizer(night_to_day)
+
+
+@pytest.fixture(scope='module')
+def exported(colorizer) -> onnx.ModelProto:
+    return to_onnx(colorizer)
+
+
+def run(model: onnx.ModelProto, frame: np.ndarray) -> np.ndarray:
+    providers = ['CPUExecutionProvider']
+    session = onnxruntime.InferenceSession(model.SerializeToString(), providers=providers)
+    return session.run(None, {'thermal': frame})[0]
+
+
+def test_the_file_equals_torch_at_any_size(colorizer, exported):
+    """Padding to 64 and cropping back are part of the file."""
+    assert colorizer.least == 33
+    assert parity(colorizer, exported) <= 1
+    for height, width in ((33, 70), (64, 64), (65, 129)):
+        frame = np.random.default_rng(0).integers(0, 256, (1, 1, height, width), np.uint8)
+        color = run(exported, frame)
+        assert color.shape == (1, height, width, 3)
+        expected = colorizer(torch.from_numpy(frame)).numpy().astype(int)
+        assert np.abs(color - expected).max() <= 1
+
+
+def test_int8_is_for_the_inner_convolutions_of_the_decoder(exported):
+    weights = {node.name: node.input[1] for node in exported.graph.node if node.op_type == 'Conv'}
+    chosen = [weights[name].removeprefix('translator.') for name in wide_convolutions(exported)]
+    merges = [f'decoder.merges.{i}.weight' for i in range(4)]
+    assert chosen == ['encoder.coarse.weight', *merges, 'decoder.join.weight']
+
+
+def test_a_file_in_int8_shows_the_same_picture(exported):
+    smooth = np.linspace(0, 255, 128 * 160).reshape(128, 160).astype(np.uint8)
+    quantized = quantize(exported, [smooth, smooth.T.copy()], wide_convolutions(exported))
+    pictures = [[run(model, smooth[None, None])] for model in (exported, quantized)]
+    assert psnr(*pictures) > 35
