@@ -13,6 +13,7 @@ DETECTOR ?=
 MODEL ?=
 MINUTES ?=
 PYTEST ?=
+TESTS ?= test/morngan_ros
 
 ifeq ($(filter $(ROS),kilted jazzy),)
 $(error ROS=$(ROS) has no wheels: use ROS=kilted or ROS=jazzy)
@@ -60,12 +61,13 @@ test-ubuntu:  ## Run the runtime's tests with what Ubuntu 22.04 and 24.04 ship
 	$(MAKE) test-pinned ROS=jazzy VENV=.venv-24.04 PYTHON=python3.12 RUNTIME=requirements/ubuntu-24.04.txt
 
 test-pinned: $(VENV)/.vision_msgs
-	$(RUN) -m pytest test/morngan_ros $(PYTEST)
+	$(RUN) -m pytest $(TESTS) $(PYTEST)
 
 lint: $(VENV)/.dev  ## Check style and types
 	$(RUN) -m ruff check .
 	$(RUN) -m ruff format --check .
 	$(RUN) -m mypy
+	$(VENV)/bin/hadolint docker/Dockerfile
 
 bench: $(VENV)/.dev  ## Measure models, node and training: prints and writes out/bench.json
 	@$(RUN) -m benchmarks.bench

@@ -18,6 +18,7 @@ from morngan_ros.engines import load_engine
 from morngan_ros.engines.interface import Engine
 from morngan_ros.engines.interface import TensorSpec
 from morngan_ros.engines.model_file import read_model_file
+from morngan_ros.engines.smallest import smallest_side
 from morngan_ros.errors import FrameError
 from morngan_ros.errors import ModelError
 from morngan_ros.errors import OutputError
@@ -87,6 +88,7 @@ class Generator:
         self.objects = _object_names(engine, self.info)
         self.fixed_size = engine.inputs[0].shape[2:]
         self._resizes = False
+        self._smallest: int | None = None
 
     @classmethod
     def load(
@@ -223,7 +225,7 @@ class Generator:
         if self._foreign is not None:
             color = self._foreign(thermal)
         else:
-            outputs = self.engine(thermal[None, None])
+            outputs = self._infer(thermal)
             color = outputs[self._outputs['color']][0]
         if color.shape != (*thermal.shape, 3):
             raise OutputError(
@@ -239,6 +241,23 @@ class Generator:
                 'blank',
             )
         return color, outputs
+
+    def _infer(self, thermal: np.ndarray) -> list[np.ndarray]:
+        """Run a model of ours; a frame that is too small for it is not the model's fault."""
+        try:
+            return self.engine(thermal[None, None])
+        except (ModelError, ProviderError) as error:
+            if self._smallest is None:
+                self._smallest = smallest_side(self.engine.path)
+            if min(thermal.shape) >= self._smallest:
+                raise
+            height, width = thermal.shape
+            raise FrameError(
+                f'a frame of {width}x{height} is too small for {self.engine.path.name}, which '
+                f'takes sides of at least {self._smallest} pixels: enlarge the frames, or use '
+                'another model',
+                'empty',
+            ) from error
 
 
 def _sizes_to_try(

@@ -16,6 +16,7 @@ from morngan_ros.detector import Detector
 from morngan_ros.engines import EngineOptions
 from morngan_ros.engines import PROVIDERS
 from morngan_ros.errors import FrameError
+from morngan_ros.errors import OutputError
 from morngan_ros.errors import SourceError
 from morngan_ros.generator import Generator
 from morngan_ros.images.crop import Crop
@@ -106,7 +107,7 @@ def colorize(
     crop: Crop,
     pipeline: Pipeline,
     opened: Sequence[sinks.Sink],
-    on_bad: Callable[[str, FrameError], None],
+    on_bad: Callable[[str, FrameError | OutputError], None],
 ) -> int:
     """Send every frame of the source through the pipeline into the sinks, with a progress bar.
 
@@ -115,10 +116,15 @@ def colorize(
         crop: What is kept of them.
         pipeline: Its exposure goes on from frame to frame, by their stamps.
         opened: Get the results in order; they are not closed.
-        on_bad: Called for a frame that the pipeline or a sink refuses.
+        on_bad: Called for a frame that the pipeline or a sink refuses, and for one of which the
+            model makes no picture.
 
     Returns:
         How many frames were colorized.
+
+    Raises:
+        OutputError: The model makes no picture of anything.
+        SourceError: A sink cannot be written, as on a full disk.
     """
     done = 0
     with cli.progress() as progress:
@@ -129,6 +135,11 @@ def colorize(
                     for sink in opened:
                         sink.write(frame, result)
                 except FrameError as error:
+                    on_bad(frame.name, error)
+                    continue
+                except OutputError as error:
+                    if done == 0:  # a ramp tells whether it is this frame alone
+                        pipeline.generator.warm_up(*frame.counts.shape)
                     on_bad(frame.name, error)
                     continue
                 done += 1
