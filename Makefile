@@ -36,7 +36,7 @@ unexport _ROS_WHEELS_BOOTSTRAP_COMPLETE
 export LD_LIBRARY_PATH := $(shell echo "$$LD_LIBRARY_PATH" | tr : '\n' | grep -v '^/opt/ros/' | paste -sd:)
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test test-ubuntu test-pinned lint bench soak colcon clean
+.PHONY: help venv demo test test-ubuntu test-pinned lint bench bench-gpu soak colcon clean
 
 help:  ## Show this list
 	@echo 'make TARGET [ROS=kilted|jazzy] [PYTHON=python3]'
@@ -71,6 +71,9 @@ lint: $(VENV)/.dev  ## Check style and types
 
 bench: $(VENV)/.dev  ## Measure models, node and training: prints and writes out/bench.json
 	@$(RUN) -m benchmarks.bench
+
+bench-gpu: $(VENV)/.dev  ## Measure training and inference on a GPU: prints and writes out/bench_gpu.json
+	@$(RUN) -m benchmarks.gpu
 
 soak: venv  ## Run the node under overload for 20 minutes, with a verdict [MINUTES=1]
 	@$(RUN) -m morngan_ros.tools.soak $(if $(MINUTES),--minutes '$(MINUTES)')

@@ -38,6 +38,7 @@ from morngan_train.data.enhance import jitter_thermal
 from morngan_train.data.enhance import tone_curve
 from morngan_train.data.folders import gather
 from morngan_train.data.folders import Pictures
+from morngan_train.data.frame_cache import FrameCache
 from morngan_train.data.label_maps import LabelMaps
 from morngan_train.data.objects import in_crop
 from morngan_train.data.objects import ObjectBoxes
@@ -244,6 +245,7 @@ class UnpairedCrops(Dataset[Sample]):
         self.night = _needed(roots, shares, NIGHT)
         self.recipe = recipe
         self.seed = seed
+        self.read_rgb, self.read_thermal = FrameCache(read_rgb), FrameCache(read_thermal)
         self.day_edges = Edges(recipe, 'edgesA', self.day)
         self.night_edges = Edges(recipe, 'edgesB', self.night)
         self.partners = self.day.companions(_thermal_partners) if aligned else None
@@ -257,6 +259,11 @@ class UnpairedCrops(Dataset[Sample]):
         self.labels = (
             LabelMaps(self.day, recipe.labels.fusion, denoise=denoise) if labelled else None
         )
+
+    def cache(self) -> int:
+        """Decode all pictures and keep them in memory; return the bytes that they take."""
+        color, thermal = [*self.day, *self.low_color], [*self.night, *(self.partners or ())]
+        return self.read_rgb.keep(color) + self.read_thermal.keep([*thermal, *(self.low or ())])
 
     def __len__(self) -> int:
         """Return the draws of one epoch as the authors count it: max(N_A, N_B)."""
@@ -297,7 +304,7 @@ class UnpairedCrops(Dataset[Sample]):
 
     def _day(self, draw: int) -> DaySample:
         i, rng = self._draw(draw, DAY_STREAM, self.day)
-        rgb = read_rgb(self.day[i])
+        rgb = self.read_rgb(self.day[i])
         whole = self.labels(i, rgb) if self.labels else None
         crop = self._day_crop(rgb, whole, rng)
         day = enhance_day(crop(rgb), tone_curve(rgb, self.recipe.day), self.recipe.day.saturation)
@@ -318,14 +325,14 @@ class UnpairedCrops(Dataset[Sample]):
     ) -> torch.Tensor:
         if self.partners is None:
             return torch.zeros(3, crop.size, crop.size)
-        frame = read_thermal(self.partners[i])
+        frame = self.read_thermal(self.partners[i])
         check_size(self.partners[i], frame, rgb)
         return image_tensor(jitter_thermal(crop(frame), self.recipe.thermal, rng, noise=True))
 
     def _low(self, draw: int, pictures: Pictures) -> LowSample:
         i, rng = self._draw(draw, LOW_STREAM, pictures)
-        frame = read_thermal(pictures[i])
-        squeezed = read_rgb(self.low_color[i])
+        frame = self.read_thermal(pictures[i])
+        squeezed = self.read_rgb(self.low_color[i])
         side = max(LOW_MULTIPLE, self.recipe.crop // 2 // LOW_MULTIPLE * LOW_MULTIPLE)
         smallest, largest = self.recipe.scale
         height, width = frame.shape
@@ -340,7 +347,7 @@ class UnpairedCrops(Dataset[Sample]):
     def _night(self, pick: Pick) -> NightSample:
         drawn, rng = self._draw(pick.draw, NIGHT_STREAM, self.night)
         j = drawn if pick.night is None else pick.night
-        frame = read_thermal(self.night[j])
+        frame = self.read_thermal(self.night[j])
         crop = self._crop(frame, rng)
         if pick.window is not None:
             window = pick.window

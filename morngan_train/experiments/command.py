@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
+from morngan_train.data.loader import MOST_WORKERS
 from morngan_train.evaluation.dataset import open_test_set
 from morngan_train.experiments.budget import equal_budget
 from morngan_train.experiments.budget import steps_of
@@ -43,11 +44,9 @@ from morngan_train.experiments.run import run_rows
 from morngan_train.recipe import load_recipe
 from morngan_train.recipe import Recipe
 from morngan_train.recipe.phases import total_epochs
+from morngan_train.recipe.precision import CHOICES
 from morngan_train.report.command import write_report
 from morngan_train.training.fabric import open_fabric
-from morngan_train.training.precision import AUTO
-from morngan_train.training.precision import CHOICES
-from morngan_train.training.trainer import MOST_WORKERS
 from morngan_train.training.trainer import open_data
 
 COMPACT = 'compact_flir'
@@ -90,7 +89,7 @@ def add_parser(commands: 'argparse._SubParsersAction[argparse.ArgumentParser]') 
     parser.add_argument('--detector', type=Path, help='ONNX file of a YOLO export, for AP')
     parser.add_argument('--parser', type=Path, help='ONNX file of a Cityscapes network, for IoU')
     parser.add_argument('--accelerator', default='auto', help='cpu, cuda, auto (default)')
-    parser.add_argument('--precision', default=AUTO, choices=CHOICES, help='see fit (%(default)s)')
+    parser.add_argument('--precision', choices=CHOICES, help="see fit (default: the recipe's)")
     parser.add_argument(
         '--workers',
         type=int,
@@ -150,7 +149,7 @@ def run(args: argparse.Namespace) -> int:
         open_test_set(row.test)
     judges = Judges(args.detector, args.parser, args.jobs)
     judges.check()
-    fabric = open_fabric(args.accelerator, args.precision)
+    fabric = open_fabric(args.accelerator, args.precision or chosen[0].recipe.precision)
     fabric.launch()
     if args.dry_run:
         _dry_run(args, rows, chosen, fabric)

@@ -20,6 +20,7 @@ from morngan_train.networks.generator import Translator
 from morngan_train.recipe import parse_recipe
 from morngan_train.recipe import Recipe
 from morngan_train.training.system import build_half
+from morngan_train.training.system import HEAD
 
 SMOOTHING = 0.98
 """Of the loss that is shown."""
@@ -115,7 +116,7 @@ def _with_head(state: dict[str, Any], path: Path, *, afresh: bool) -> tuple[Reci
         shape = shape.model_copy(update={'objects': list(OBJECTS)})
         recipe = recipe.model_copy(update={'generator': shape, 'losses': losses})
     translator = build_half(shape, thermal=True, pretrained=False)
-    own = {n: w for n, w in translator.state_dict().items() if n.startswith('decoder.head.')}
+    own = {n: w for n, w in translator.state_dict().items() if n.startswith(HEAD)}
     weights = dict(state['average'])
     try:
         translator.load_state_dict(weights if had and not afresh else weights | own)

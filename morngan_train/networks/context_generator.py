@@ -16,6 +16,7 @@ from morngan_train.networks.efficientnet_lite import CHANNELS
 from morngan_train.networks.efficientnet_lite import EfficientNetLite0
 from morngan_train.networks.efficientnet_lite import IMAGENET
 from morngan_train.networks.efficientnet_lite import SPREAD
+from morngan_train.networks.float32 import Float32Conv2d
 from morngan_train.networks.object_head import ObjectHead
 
 FINE, COARSE = 24, 32
@@ -100,7 +101,7 @@ class ContextDecoder(nn.Module):
         self.narrow = _convolution(c_in, FINE, 1)
         self.gate = nn.Conv2d(c_in, FINE, 1)
         self.join = _convolution(2 * FINE, FINE)
-        self.paint = nn.Conv2d(FINE, 12, 3, padding=1)
+        self.paint = Float32Conv2d(FINE, 12, 3, padding=1)
         self._initialize_ends()
         self.head = ObjectHead(WIDTHS[2], WIDTHS[3], objects) if objects else None
 

@@ -25,6 +25,8 @@ from morngan_train.recipe.phases import leave_out
 from morngan_train.recipe.phases import Phase
 from morngan_train.recipe.phases import SCHEDULES
 from morngan_train.recipe.phases import Term
+from morngan_train.recipe.precision import AUTO
+from morngan_train.recipe.precision import Choice
 from morngan_train.recipe.sections import Section
 
 
@@ -191,6 +193,9 @@ class OptimizerRecipe(Section):
     lr: float = Field(default=2e-4, gt=0)
     betas: tuple[float, float] = (0.5, 0.999)
     batch_size: int = Field(default=1, ge=1)
+    accumulate: int = Field(
+        default=1, ge=1, description='batches that a step adds up, one after the other'
+    )
     ema: float = Field(
         default=0.999, ge=0, lt=1, description='decay a step; 0 exports the last weights'
     )
@@ -265,6 +270,10 @@ class Recipe(Section):
     name: str
     description: str = ''
     seed: int = 0
+    precision: Choice = Field(
+        default=AUTO,
+        description='of the networks: auto, 32-true, tf32 or bf16-mixed; --precision overrides it',
+    )
     steps_per_epoch: int | None = Field(default=None, ge=1, description='default: max(N_A, N_B)')
     choices: Choices = Field(default_factory=lambda: Choices.model_validate({}))
     generator: GeneratorRecipe = GeneratorRecipe()

@@ -22,6 +22,9 @@ from morngan_train.recipe import Recipe
 from morngan_train.recipe.recipe import GeneratorRecipe
 from morngan_train.recipe.recipe import SegmenterRecipe
 
+HEAD = 'decoder.head.'
+"""How names of weights of the head for objects begin, in a translator."""
+
 
 class Translations(NamedTuple):
     """What the generators made of one batch: images [N, 3, S, S] in (-1, 1), and two encodings."""
@@ -214,9 +217,15 @@ class MovingAverage:
         self.model = copy.deepcopy(generators.night_to_day).requires_grad_(False).eval()
 
     @torch.no_grad()
-    def update(self, generators: Generators, step: int) -> None:
-        """Move towards the present weights; `step` counts from 0."""
+    def update(self, generators: Generators, step: int, intact: torch.Tensor | None = None) -> None:
+        """Move towards the present weights; `step` counts from 0.
+
+        Args:
+            generators: With these weights.
+            step: The present one.
+            intact: 0.0 on the device if the average is to stay as it is, else 1.0.
+        """
         decay = min(self.decay, (1 + step) / (10 + step))
         followed = generators.night_to_day.parameters()
         for average, weight in zip(self.model.parameters(), followed, strict=True):
-            average.lerp_(weight, 1 - decay)
+            average.lerp_(weight, 1 - decay if intact is None else (1 - decay) * intact)
