@@ -59,6 +59,7 @@ setup(
         'detector': ['ultralytics'],  # AGPL-3.0; only exports YOLO weights, the runtime has no use
         'train': requirements('train'),
         'teachers': requirements('teachers'),
+        'cluster': requirements('cluster'),
         'dev': requirements('dev'),
     },
     zip_safe=True,
