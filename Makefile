@@ -105,7 +105,8 @@ $(VENV)/.vision_msgs: $(VENV)/.runtime scripts/install_vision_msgs.py \
 	@$(RUN) scripts/install_vision_msgs.py --force
 	@touch $@
 
-$(VENV)/.dev: $(VENV)/.vision_msgs requirements/train.txt requirements/dev.txt
+$(VENV)/.dev: $(VENV)/.vision_msgs requirements/train.txt requirements/cluster.txt \
+    requirements/dev.txt
 	@echo 'Installing torch and the test tools into $(VENV), a few minutes ...'
-	@$(PIP) -r requirements/train.txt -r requirements/dev.txt
+	@$(PIP) -r requirements/train.txt -r requirements/cluster.txt -r requirements/dev.txt
 	@touch $@

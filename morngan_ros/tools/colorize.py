@@ -1,4 +1,4 @@
-"""Colorize a picture, a folder of some, a video, a camera or a bag; no ROS needed."""
+"""Colorize pictures, folders of pictures, videos, cameras and bags; no ROS needed."""
 
 import argparse
 from collections.abc import Callable
@@ -29,8 +29,10 @@ from morngan_ros.pipeline import Result
 from morngan_ros.shipped import default_model
 from morngan_ros.sources import open_source
 from morngan_ros.sources import Source
+from morngan_ros.tools.support import archive
 from morngan_ros.tools.support import cli
 from morngan_ros.tools.support import sinks
+from morngan_ros.tools.support.cluster import ADDRESS_HELP
 
 EXAMPLES = """\
 night_drive/ --out colored/
@@ -38,13 +40,27 @@ night_drive/ --out colored.mp4 --rate 30
 night.png --out day.png
 night.mp4 --out colored.mp4 --detector yolov8n.onnx --overlay --detections boxes.json
 night_bag/ --out colored_bag/ --detector yolov8n.onnx --rows :-2
-rtsp://camera/thermal --out colored.mp4 --frames 300"""
+rtsp://camera/thermal --out colored.mp4 --frames 300
+archive/*.mcap --out colored/ --jobs 4
+--list recordings.txt --out /shared/colored --ray auto"""
 
 
 @cli.reports_errors
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; returns the exit code."""
     options = _parse(argv)
+    if archive.is_archive(options):
+        return archive.run(options, colorize_input)
+    (options.input,) = options.inputs
+    return colorize_input(options)
+
+
+def colorize_input(options: argparse.Namespace) -> int:
+    """Colorize `options.input` into `options.out`; return the exit code.
+
+    Raises:
+        MornganError: Nothing of it could be colorized.
+    """
     skipped = cli.Skipped()
     exposure = cli.exposure(options)
     source = open_source(
@@ -152,7 +168,9 @@ def colorize(
 def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = cli.parser('colorize', __doc__ or '', EXAMPLES)
     parser.add_argument(
-        'input',
+        'inputs',
+        nargs='*',
+        metavar='INPUT',
         help='picture or folder of pictures of 8, 16 or float bits, video, bag, device such as '
         '/dev/video0, or address such as rtsp://HOST/PATH',
     )
@@ -160,7 +178,8 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
         '--out',
         type=Path,
         required=True,
-        help='folder, video (.mp4), of one frame a picture (.png), of a bag a bag',
+        help='folder, video (.mp4), of one frame a picture (.png), of a bag a bag; for several '
+        'inputs a folder',
     )
     parser.add_argument('--rate', type=float, help='frames a second of pictures or a video')
     parser.add_argument(
@@ -169,6 +188,20 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument('--frames', type=int, help='end after so many')
     parser.add_argument('--storage', choices=STORAGES, default='mcap', help='of the bag written')
     parser.add_argument('--overwrite', action='store_true', help='replace what is there')
+    many = parser.add_argument_group(
+        'several inputs',
+        'each gets an output of its own in --out; stopped, the same command goes on',
+    )
+    many.add_argument('--list', type=Path, metavar='FILE', help='inputs, one a line')
+    where = many.add_mutually_exclusive_group()
+    where.add_argument(
+        '--jobs',
+        type=int,
+        choices=range(1, 257),
+        metavar='1..256',
+        help='at the same time, on this machine (default: 1)',
+    )
+    where.add_argument('--ray', metavar='ADDRESS', help=ADDRESS_HELP)
     models = parser.add_argument_group('models')
     models.add_argument('--model', type=Path, help='generator (default: the one that ships)')
     for name in ('input', 'output'):
