@@ -35,7 +35,7 @@ unexport _ROS_WHEELS_BOOTSTRAP_COMPLETE
 export LD_LIBRARY_PATH := $(shell echo "$$LD_LIBRARY_PATH" | tr : '\n' | grep -v '^/opt/ros/' | paste -sd:)
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test check test-ubuntu test-pinned lint bench soak colcon clean
+.PHONY: help venv demo test check test-ubuntu test-pinned lint parameters bench soak colcon clean
 
 help:  ## Show this list
 	@echo 'make TARGET [ROS=kilted|jazzy] [PYTHON=python3]'
@@ -70,6 +70,9 @@ lint: $(VENV)/.dev  ## Check style and types
 	$(RUN) -m ruff check .
 	$(RUN) -m ruff format --check .
 	$(RUN) -m mypy
+
+parameters: $(VENV)/.vision_msgs  ## Write docs/parameters.md from the code
+	@$(RUN) scripts/write_parameters.py
 
 bench: $(VENV)/.dev  ## Measure models, node and training: prints and writes out/bench.json
 	@$(RUN) -m benchmarks.bench
