@@ -389,11 +389,11 @@ def parse_recipe(content: dict[str, Any], source: str = 'recipe') -> Recipe:
         # YAML and JSON know no tuples; through JSON mode lists are taken for them, strictly typed.
         return Recipe.model_validate_json(json.dumps(content))
     except ValidationError as error:
-        problems = '; '.join(_explain(content, dict(e)) for e in error.errors())
+        problems = '; '.join(_explain(dict(e)) for e in error.errors())
         raise RecipeError(f'{source}: {problems}') from error
 
 
-def _explain(content: dict[str, Any], error: dict[str, Any]) -> str:
+def _explain(error: dict[str, Any]) -> str:
     where = '.'.join(str(part) for part in error['loc']) or 'schedule'
     if error['type'] == 'extra_forbidden':
         *parents, name = error['loc']
