@@ -13,6 +13,7 @@ DETECTOR ?=
 MODEL ?=
 MINUTES ?=
 PYTEST ?=
+TESTS ?= test/morngan_ros
 
 ifeq ($(filter $(ROS),kilted jazzy),)
 $(error ROS=$(ROS) has no wheels: use ROS=kilted or ROS=jazzy)
@@ -35,7 +36,7 @@ unexport _ROS_WHEELS_BOOTSTRAP_COMPLETE
 export LD_LIBRARY_PATH := $(shell echo "$$LD_LIBRARY_PATH" | tr : '\n' | grep -v '^/opt/ros/' | paste -sd:)
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test check test-ubuntu test-pinned lint parameters bench soak colcon clean
+.PHONY: help venv demo test check test-ubuntu test-pinned lint parameters bench bench-gpu soak colcon clean
 
 help:  ## Show this list
 	@echo 'make TARGET [ROS=kilted|jazzy] [PYTHON=python3]'
@@ -64,18 +65,22 @@ test-ubuntu:  ## Run the runtime's tests with what Ubuntu 22.04 and 24.04 ship
 	$(MAKE) test-pinned ROS=jazzy VENV=.venv-24.04 PYTHON=python3.12 RUNTIME=requirements/ubuntu-24.04.txt
 
 test-pinned: $(VENV)/.vision_msgs
-	$(RUN) -m pytest test/morngan_ros $(PYTEST)
+	$(RUN) -m pytest $(TESTS) $(PYTEST)
 
 lint: $(VENV)/.dev  ## Check style and types
 	$(RUN) -m ruff check .
 	$(RUN) -m ruff format --check .
 	$(RUN) -m mypy
+	$(VENV)/bin/hadolint docker/Dockerfile
 
 parameters: $(VENV)/.vision_msgs  ## Write docs/parameters.md from the code
 	@$(RUN) scripts/write_parameters.py
 
 bench: $(VENV)/.dev  ## Measure models, node and training: prints and writes out/bench.json
 	@$(RUN) -m benchmarks.bench
+
+bench-gpu: $(VENV)/.dev  ## Measure training and inference on a GPU: prints and writes out/bench_gpu.json
+	@$(RUN) -m benchmarks.gpu
 
 soak: venv  ## Run the node under overload for 20 minutes, with a verdict [MINUTES=1]
 	@$(RUN) -m morngan_ros.tools.soak $(if $(MINUTES),--minutes '$(MINUTES)')
@@ -107,7 +112,8 @@ $(VENV)/.vision_msgs: $(VENV)/.runtime scripts/install_vision_msgs.py \
 	@$(RUN) scripts/install_vision_msgs.py --force
 	@touch $@
 
-$(VENV)/.dev: $(VENV)/.vision_msgs requirements/train.txt requirements/dev.txt
+$(VENV)/.dev: $(VENV)/.vision_msgs requirements/train.txt requirements/cluster.txt \
+    requirements/dev.txt
 	@echo 'Installing torch and the test tools into $(VENV), a few minutes ...'
-	@$(PIP) -r requirements/train.txt -r requirements/dev.txt
+	@$(PIP) -r requirements/train.txt -r requirements/cluster.txt -r requirements/dev.txt
 	@touch $@

@@ -1,18 +1,14 @@
 """Road users in a colour picture, found by an ONNX export of YOLO or YOLOX."""
 
-from collections import Counter
 from collections.abc import Callable
 from collections.abc import Iterator
 from collections.abc import Sequence
-from dataclasses import dataclass
 from dataclasses import replace
 import logging
 from pathlib import Path
 
-import cv2
 import numpy as np
 
-from morngan_ros.adapters.detector_head import Candidates
 from morngan_ros.adapters.detector_head import check_candidates
 from morngan_ros.adapters.detector_head import Head
 from morngan_ros.adapters.detector_head import understand
@@ -24,11 +20,13 @@ from morngan_ros.engines.model_file import ModelFile
 from morngan_ros.engines.model_file import read_model_file
 from morngan_ros.errors import FrameError
 from morngan_ros.errors import ModelError
+from morngan_ros.object_finder import Candidates
+from morngan_ros.object_finder import Detection
+from morngan_ros.object_finder import ObjectFinder
 
 LOGGER = logging.getLogger(__name__)
 
 _DEFAULT_SIZE = 640
-_MOST_DETECTIONS = 300
 _TILES = 2
 _TILE_OVERLAP = 0.3
 _CUT_MARGIN = 2.0
@@ -37,24 +35,7 @@ _DEFAULT = EngineOptions()
 Planes = Callable[[Head, np.ndarray], np.ndarray]
 
 
-@dataclass(frozen=True, slots=True)
-class Detection:
-    """One found object.
-
-    Attributes:
-        label: name of its class.
-        class_index: number of its class in the detector's list.
-        score: confidence, 0 to 1.
-        box: x1, y1, x2, y2 in pixels of the picture, inside of it.
-    """
-
-    label: str
-    class_index: int
-    score: float
-    box: tuple[float, float, float, float]
-
-
-class Detector:
+class Detector(ObjectFinder):
     """Detect objects in uint8 RGB pictures of any size. For one thread.
 
     Heads are told apart by their shapes, see `detector_head`: rows of YOLOv5 and YOLOX
@@ -62,13 +43,9 @@ class Detector:
     [N, 7]. Of a network for segmentation the boxes are read and the masks are not.
 
     Attributes:
-        threshold: lowest score of a detection, 0 to 1; may be changed at any time.
-        names: class names in the model's order.
         provider: where the model really runs.
         size: height and width of the network's input.
         head: how the network's outputs are read.
-        counts: boxes above the threshold that were left out so far, by cause: 'not finite',
-            'score beyond one', 'without extent', 'unknown class'.
     """
 
     def __init__(
@@ -100,17 +77,13 @@ class Detector:
         """
         self.engine = engine
         self.provider = engine.provider
-        self.threshold = threshold
-        self.iou = iou
         self.tiles = tiles
         _check_input(engine)
         self.size = _input_size(engine)
-        self.counts: Counter[str] = Counter()
         self._planes = planes
         self.head = Head((), '')  # sees pictures as most do, until the outputs tell more
         self._understand(names)
-        self.names = self.head.names
-        self.classes = classes
+        super().__init__(str(engine.path), self.head.names, threshold, iou, classes)
 
     @classmethod
     def load(
@@ -139,20 +112,9 @@ class Detector:
         return cls(engine, threshold=threshold, iou=iou, classes=classes, tiles=tiles, names=names)
 
     @property
-    def classes(self) -> tuple[str, ...]:
-        """Names of the classes that are reported; empty for all. May be changed at any time."""
-        return self._classes
-
-    @classes.setter
-    def classes(self, names: Sequence[str]) -> None:
-        unknown = [name for name in names if name not in self.names]
-        if unknown:
-            raise ModelError(
-                f'{self.engine.path}: has no class {", ".join(map(repr, unknown))}; '
-                f'it knows {", ".join(self.names)}'
-            )
-        self._wanted = np.array([not names or name in names for name in self.names])
-        self._classes = tuple(names)
+    def name(self) -> str:
+        """What finds the objects, in words."""
+        return f'detector {self.engine.path.name}'
 
     def __call__(self, rgb: np.ndarray) -> list[Detection]:
         """Detect.
@@ -178,13 +140,7 @@ class Detector:
             np.concatenate([part.scores for part in parts]),
             np.concatenate([part.classes for part in parts]),
         )
-        best = found.keep(_suppress(found, self.iou))
-        return [
-            Detection(self.names[index], int(index), float(score), (x1, y1, x2, y2))
-            for (x1, y1, x2, y2), score, index in zip(
-                best.boxes.tolist(), best.scores, best.classes, strict=True
-            )
-        ]
+        return self.detections(found)
 
     def warm_up(self) -> None:
         """Run once, so that the first frame does not wait."""
@@ -211,21 +167,11 @@ class Detector:
         height, width = rgb.shape[:2]
         canvas, scale, left, top = self.head.fit(rgb, self.size)
         found = self.head.decode(self._infer(canvas))
-        # Neither above nor below the threshold is NaN, which is to be counted.
-        found = self._sound(found.keep(~(found.scores < self.threshold)))
-        found = found.keep(self._wanted[found.classes])
+        found = self.select(found)
         boxes = (found.boxes - [left, top, left, top]) / scale
         boxes = boxes.clip(0, [width, height, width, height])
         inside = (boxes[:, 2:] > boxes[:, :2]).all(axis=1)
         return Candidates(boxes, found.scores.clip(0, 1), found.classes).keep(inside)
-
-    def _sound(self, found: Candidates) -> Candidates:
-        """Leave out and count what no detector should give."""
-        faults = found.faults(len(self.names))
-        for cause, which in faults.items():
-            if count := int(np.count_nonzero(which)):
-                self.counts[cause] += count
-        return found.keep(~np.logical_or.reduce(list(faults.values())))
 
     def _detect_tile(self, rgb: np.ndarray, tile: tuple[int, int, int, int]) -> Candidates:
         """Detect in a tile and leave out what its inner borders cut: a neighbour sees it whole."""
@@ -258,20 +204,6 @@ def _tiles(height: int, width: int) -> Iterator[tuple[int, int, int, int]]:
             x2 = min(width, int(np.ceil(x1 + tile_width)))
             y2 = min(height, int(np.ceil(y1 + tile_height)))
             yield x1, y1, x2, y2
-
-
-def _suppress(found: Candidates, iou: float) -> np.ndarray:
-    """Choose the best of overlapping boxes within each class; indices, best first."""
-    if not len(found.scores):
-        return np.zeros(0, np.intp)
-    # Move every class to a place of its own: then one pass serves all of them.
-    offset = found.classes[:, None] * (found.boxes.max() + 1)
-    corners = (found.boxes[:, :2] + offset).astype(np.float64)
-    sizes = (found.boxes[:, 2:] - found.boxes[:, :2]).astype(np.float64)
-    rectangles = np.hstack([corners, sizes]).tolist()
-    indices = cv2.dnn.NMSBoxes(rectangles, found.scores.astype(float).tolist(), 0.0, iou)
-    kept = np.asarray(indices, np.intp).reshape(-1)
-    return kept[np.argsort(-found.scores[kept], kind='stable')][:_MOST_DETECTIONS]
 
 
 def _check_input(engine: Engine) -> None:

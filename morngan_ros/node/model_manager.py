@@ -24,6 +24,7 @@ from morngan_ros.generator import Generator
 from morngan_ros.node import reporter
 from morngan_ros.node.parameters import Settings
 from morngan_ros.node.worker import Worker
+from morngan_ros.pipeline import open_detector
 from morngan_ros.pipeline import Pipeline
 from morngan_ros.shipped import default_model
 
@@ -244,22 +245,22 @@ def load_pipeline(settings: Settings, *, without_detector: bool = False) -> Pipe
     )
     pipeline = Pipeline(generator, exposure=exposure(settings))
     pipeline.warm_up(height, width)
-    if settings.detector:
-        try:
-            _add_detector(pipeline, settings, options)
-        except (ModelError, ProviderError) as error:
-            if not without_detector:
-                raise
-            pipeline.detector = None
-            pipeline.detector_problem = str(error)
+    try:
+        _add_detector(pipeline, settings, options)
+    except (ModelError, ProviderError) as error:
+        if not without_detector:
+            raise
+        pipeline.detector = None
+        pipeline.detector_problem = str(error)
     return pipeline
 
 
 def _add_detector(pipeline: Pipeline, settings: Settings, options: EngineOptions) -> None:
     names = [name for name in settings.detector_class_names if name]
-    pipeline.detector = Detector.load(settings.detector, options, names=names)
+    pipeline.detector = open_detector(settings.detector, pipeline.generator, options, names=names)
     tune_detector(pipeline, settings)
-    pipeline.detector.warm_up()
+    if isinstance(pipeline.detector, Detector):
+        pipeline.detector.warm_up()
 
 
 def tune_detector(pipeline: Pipeline, settings: Settings) -> None:
@@ -271,6 +272,7 @@ def tune_detector(pipeline: Pipeline, settings: Settings) -> None:
     if pipeline.detector is not None:
         pipeline.detector.classes = tuple(name for name in settings.detection_classes if name)
         pipeline.detector.threshold = settings.detection_threshold
+    if isinstance(pipeline.detector, Detector):
         pipeline.detector.tiles = settings.detector_tiles
 
 

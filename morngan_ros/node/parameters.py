@@ -38,7 +38,10 @@ class Settings(ParameterTable):
         limits='Two finite numbers, the lower one first.',
     )
     detector: str = parameter(
-        '', 'ONNX file of a YOLO or YOLOX detector; empty: no detections.', Takes.RELOAD
+        '',
+        "ONNX file of a YOLO or YOLOX detector, which looks at the colour; '': the head of the "
+        "model, if it has one, which looks at the thermal frame; 'none': no detections.",
+        Takes.RELOAD,
     )
     detector_class_names: tuple[str, ...] = parameter(
         ('',),

@@ -28,6 +28,7 @@ from morngan_ros.errors import FrameError
 from morngan_ros.errors import ModelError
 from morngan_ros.errors import MornganError
 from morngan_ros.errors import SourceError
+from morngan_ros.pipeline import NO_DETECTOR
 from morngan_ros.pipeline import Pipeline
 from morngan_ros.shipped import default_model
 from morngan_ros.sources import open_source
@@ -51,7 +52,7 @@ SLOWEST, FASTEST, TRIALS = 1.0, 10.0, 5
 LOADING, CONNECTING, STALLED = 120.0, 20.0, 15.0
 
 OUTPUTS = ('color/image_raw', 'color/camera_info', 'overlay/image_raw', 'detections')
-NO_DETECTOR = (
+DETECTIONS_OFF = (
     'Detections are off. Add DETECTOR=FILE.onnx to make demo: a file that YOLOX publishes '
     '(Apache-2.0), or an export of Ultralytics (AGPL-3.0), see README.md'
 )
@@ -91,8 +92,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; returns the exit code."""
     options = _parse(argv)
     model = options.model or default_model(options.provider)
-    for file in filter(None, (model, options.detector)):
-        if not file.is_file():
+    for file in (model, options.detector):
+        if str(file) not in ('', NO_DETECTOR) and not Path(file).is_file():
             raise ModelError(f'{file}: no such model file')
     first = _first_counts(options)
     if options.rate is None and not is_bag(Path(options.input)):
@@ -109,8 +110,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         'image_transport': 'compressed' if _is_compressed(options) else 'raw',
         'warm_up_size': f'[{first.shape[1]}, {first.shape[0]}]',
     }
-    if options.detector is not None:
-        parameters['detector'] = options.detector.resolve()
+    if options.detector not in ('', NO_DETECTOR):
+        options.detector = str(Path(options.detector).resolve())
+    parameters['detector'] = options.detector
     published = run(options, source.length, parameters)
     result = recording.read(options.out / 'demo.mcap')
     summary = summarize(result, source.label, published)
@@ -120,10 +122,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         raise SourceError(
             f'none of {published} frames came back from the node; see {options.out}/node.log'
         )
-    _save_sheet(options.out / 'contact_sheet.png', result, summary, bool(options.detector))
+    detects = summary['detector'] != 'off'
+    _save_sheet(options.out / 'contact_sheet.png', result, summary, detects)
     print(_closing_line(options.out, summary))
-    if options.detector is None:
-        print(NO_DETECTOR)
+    if not detects:
+        print(DETECTIONS_OFF)
     if summary['frames_colorized'] < ENOUGH * published:
         raise SourceError(
             f'only {summary["frames_colorized"]} of {published} frames were colorized: '
@@ -289,7 +292,7 @@ def summarize(result: recording.Recording, source: str, published: int) -> dict[
         'precision': result.node.get('precision', 'unknown'),
         'model': result.node.get('model', 'unknown'),
         'model_sha256': result.node.get('model sha256', 'unknown'),
-        'detector_provider': result.node.get('detector', 'off'),
+        'detector': result.node.get('detector', 'off'),
     }
 
 
@@ -355,7 +358,12 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
         '--input', default='sim', help="folder, video, bag, or 'sim[:WIDTHxHEIGHT]' (default)"
     )
     parser.add_argument('--topic', help='image topic of a bag (default: what looks thermal)')
-    parser.add_argument('--detector', type=Path, help='YOLO export (.onnx)')
+    parser.add_argument(
+        '--detector',
+        default='',
+        metavar='FILE',
+        help='YOLO or YOLOX export (.onnx), or none (default: the head of the model)',
+    )
     parser.add_argument('--model', type=Path, help='generator (default: the one that ships)')
     parser.add_argument('--provider', default='auto', help='what runs the models')
     parser.add_argument(

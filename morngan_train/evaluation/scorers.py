@@ -25,6 +25,7 @@ from morngan_train.metrics.apce import average_curve
 from morngan_train.metrics.apce import kept_edges
 from morngan_train.metrics.detection import average_precision
 from morngan_train.metrics.detection import Boxes
+from morngan_train.metrics.detection import precision_and_recall
 from morngan_train.metrics.realism import colorfulness
 from morngan_train.metrics.realism import kid
 from morngan_train.metrics.realism import kid_error
@@ -155,13 +156,22 @@ class Objects:
         """See `Scorer`."""
         result: Scores = {}
         for view in self.finder.views:
-            each = {
-                name: average_precision([_boxes(j, view, name) for j in judgements.values()])
+            boxes = {
+                name: [_boxes(judgement, view, name) for judgement in judgements.values()]
                 for name in self.finder.classes
             }
+            each = {name: average_precision(pictures) for name, pictures in boxes.items()}
             result |= {f'ap50_{view}_{name}': value for name, value in each.items()}
             result[f'ap50_{view}_mean'] = mean(list(each.values()))
+            if view == 'whole':  # as in the paper
+                for name, pictures in boxes.items():
+                    result |= _precision_and_recall(name, pictures)
         return result
+
+
+def _precision_and_recall(name: str, pictures: Sequence[Boxes]) -> Scores:
+    precision, recall = precision_and_recall(pictures)
+    return {f'precision50_whole_{name}': precision, f'recall50_whole_{name}': recall}
 
 
 def _boxes(judgement: Any, view: str, name: str) -> Boxes:

@@ -11,12 +11,14 @@ from tiny_models import expected_color
 from tiny_models import save_detector
 from tiny_models import save_foreign_generator
 from tiny_models import save_generator
+from tiny_models import save_reflecting_generator
 
 from morngan_ros.engines import EngineOptions
 from morngan_ros.engines import load_engine
 from morngan_ros.errors import FrameError
 from morngan_ros.errors import ModelError
 from morngan_ros.generator import Generator
+from morngan_ros.shipped import default_model
 
 
 def gradient(height: int, width: int) -> np.ndarray:
@@ -48,6 +50,38 @@ def test_info_and_digest_come_from_the_file(tmp_path: Path) -> None:
     assert generator.info['parameters'] == 42
     assert generator.sha256 == hashlib.sha256(path.read_bytes()).hexdigest()
     assert generator.provider == generator.engine.provider
+
+
+@pytest.mark.parametrize('provider', ['cpu', 'openvino'])
+@pytest.mark.parametrize('reach', [1, 20, 127])
+def test_frames_that_are_too_small_are_refused_with_the_least_size(tmp_path, provider, reach):
+    path = save_reflecting_generator(tmp_path / 'a.onnx', reach)
+    generator = Generator.load(path, provider, precision='fp32')
+    least = reach + 1
+    for height, width in ((reach, 200), (200, reach), (1, 1)):
+        with pytest.raises(FrameError) as caught:
+            generator(gradient(height, width))
+        assert caught.value.cause == 'empty'
+        assert str(caught.value).startswith(
+            f'a frame of {width}x{height} is too small for a.onnx, which takes sides of at least '
+            f'{least} pixels'
+        )
+    thermal = gradient(least, least)
+    np.testing.assert_array_equal(generator(thermal), np.dstack([thermal] * 3))
+
+
+def test_the_model_that_ships_names_its_least_size() -> None:
+    generator = Generator.load(default_model('cpu'), 'cpu')
+    with pytest.raises(FrameError, match='takes sides of at least 33 pixels'):
+        generator(gradient(24, 32))
+    assert generator(gradient(33, 33)).shape == (33, 33, 3)
+
+
+def test_a_model_that_fails_at_any_size_is_not_a_matter_of_small_frames(tmp_path: Path) -> None:
+    path = save_reflecting_generator(tmp_path / 'a.onnx', 2000)
+    generator = Generator.load(path, 'cpu')
+    with pytest.raises(ModelError, match='cannot run it'):
+        generator(gradient(300, 300))
 
 
 @pytest.mark.parametrize('channels', [1, 3])

@@ -2,9 +2,9 @@
 
 from collections.abc import Iterator
 import json
-import os
 from pathlib import Path
 
+from dds_domain import DOMAIN
 import numpy as np
 import pytest
 from recordings import counts
@@ -32,7 +32,7 @@ PERIOD_NS = 50_000_000
 @pytest.fixture(autouse=True)
 def private(monkeypatch) -> None:
     """Keep away from other nodes on this machine."""
-    monkeypatch.setenv('ROS_DOMAIN_ID', str(20 + os.getpid() % 80))
+    monkeypatch.setenv('ROS_DOMAIN_ID', str(DOMAIN))
     monkeypatch.setenv('ROS_AUTOMATIC_DISCOVERY_RANGE', 'LOCALHOST')
 
 

@@ -9,6 +9,7 @@ import pytest
 
 from morngan_train.metrics.detection import average_precision
 from morngan_train.metrics.detection import Boxes
+from morngan_train.metrics.detection import precision_and_recall
 
 NONE = np.zeros((0, 4))
 
@@ -32,6 +33,20 @@ def test_hand_worked() -> None:
     assert average_precision([_boxes([hit, hit], truth)]) == pytest.approx(51 / 101)
     assert average_precision([_boxes([], truth)]) == 0.0
     assert np.isnan(average_precision([_boxes([hit], [])]))
+
+
+def test_precision_and_recall_by_hand() -> None:
+    truth = [(0.0, 0.0, 10.0, 10.0), (20.0, 0.0, 30.0, 10.0)]
+    hit, false, unsure = (0, 0, 10, 10, 0.9), (50, 50, 60, 60, 0.1), (20, 0, 30, 10, 0.09)
+    assert precision_and_recall([_boxes([hit, false, unsure], truth)]) == (0.5, 0.5)
+    assert precision_and_recall([_boxes([hit, false, unsure], truth)], 0.05) == (2 / 3, 1.0)
+    # Over all pictures together, one of them without objects; the second box on one is false.
+    pictures = [_boxes([hit, hit], truth), _boxes([false], [])]
+    assert precision_and_recall(pictures) == (1 / 3, 0.5)
+    assert precision_and_recall([_boxes([unsure], truth)]) == (0.0, 0.0)
+    assert np.isnan(precision_and_recall([_boxes([hit], [])])).all()
+    everywhere = np.array([[40.0, 40.0, 200.0, 200.0]])
+    assert precision_and_recall([_boxes([hit, false], truth, everywhere)]) == (1.0, 0.5)
 
 
 def test_iou_of_one_half_is_a_hit() -> None:
