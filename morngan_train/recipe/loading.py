@@ -1,6 +1,5 @@
 """Read recipe files; what does not fit is named, with the nearest that does."""
 
-import difflib
 import json
 from pathlib import Path
 import re
@@ -11,6 +10,7 @@ from pydantic import ValidationError
 import yaml
 
 from morngan_train.recipe.recipe import Recipe
+from morngan_train.recipe.spelling import no_such
 
 
 class RecipeError(Exception):
@@ -53,19 +53,13 @@ def _explain(error: dict[str, Any]) -> str:
     where = '.'.join(str(part) for part in error['loc']) or 'schedule'
     if error['type'] == 'extra_forbidden':
         *parents, name = error['loc']
-        return f'{where}: {_no_such("field", str(name), _fields_at(parents))}'
+        return f'{where}: {no_such("field", str(name), _fields_at(parents))}'
     given = error['input']
     if error['type'] == 'literal_error' and isinstance(given, str):
         known = re.findall(r"'(\w+)'", error['ctx']['expected'])
-        return f'{where}: {given!r}: {_no_such("value", given, known)}'
+        return f'{where}: {given!r}: {no_such("value", given, known)}'
     got = '' if isinstance(given, dict | list) else f' (got {given!r})'
     return f'{where}: {error["msg"].removeprefix("Value error, ")}{got}'
-
-
-def _no_such(kind: str, name: str, known: list[str]) -> str:
-    near = difflib.get_close_matches(name, known, n=1, cutoff=0.4)
-    hint = f'did you mean {near[0]!r}?' if near else f'there are {", ".join(known)}'
-    return f'no such {kind}; {hint}'
 
 
 def _fields_at(parents: list[Any]) -> list[str]:

@@ -21,6 +21,7 @@ from morngan_train.recipe.phases import Term
 from morngan_train.recipe.precision import AUTO
 from morngan_train.recipe.precision import Choice
 from morngan_train.recipe.sections import Section
+from morngan_train.recipe.spelling import no_such
 
 
 class GeneratorRecipe(Section):
@@ -283,7 +284,7 @@ class Recipe(Section):
         if not isinstance(phases, str):
             return phases
         if phases not in SCHEDULES:
-            raise ValueError(_no_such('schedule', phases, list(SCHEDULES)))
+            raise ValueError(no_such('schedule', phases, list(SCHEDULES)))
         return SCHEDULES[phases]
 
     @model_validator(mode='after')
