@@ -27,6 +27,7 @@ from rich.table import Table
 import torch
 
 from benchmarks.training_step import random_batch
+from morngan_ros.engines import EngineOptions
 from morngan_ros.engines import load_engine
 from morngan_ros.errors import MornganError
 from morngan_ros.shipped import default_model
@@ -147,7 +148,7 @@ def _ways(colorizer: Colorizer, path: Path, device: str) -> dict[str, Prepare]:
 
     def engine(provider: str) -> Prepare:
         def prepare(frame: np.ndarray) -> Callable[[], object]:
-            loaded = load_engine(path, provider)
+            loaded = load_engine(path, EngineOptions(provider))
             return lambda: loaded(frame)
 
         return prepare

@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from morngan_ros.errors import MornganError
+from morngan_train.boxes import command as boxes_command
 from morngan_train.checkpoint import CheckpointError
 from morngan_train.data.crops import CropError
 from morngan_train.data.loader import MOST_WORKERS
@@ -24,6 +25,7 @@ from morngan_train.export import export
 from morngan_train.export import load_trained
 from morngan_train.export.onnx_file import ExportError
 from morngan_train.export.quantize import calibration_files
+from morngan_train.head import command as head_command
 from morngan_train.masks import command as masks_command
 from morngan_train.masks.teachers import TeacherError
 from morngan_train.prepare import command as prepare_command
@@ -139,6 +141,8 @@ def _parser() -> argparse.ArgumentParser:
     out.set_defaults(run=_export)
     prepare_command.add_parser(commands)
     masks_command.add_parser(commands)
+    boxes_command.add_parser(commands)
+    head_command.add_parser(commands)
     evaluate_command.add_parser(commands)
     experiments_command.add_parser(commands)
     parser_command.add_parser(commands)

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from typing import Any
-from typing import cast
 
 from lightning_fabric import Fabric
 import torch
@@ -12,6 +11,7 @@ from morngan_train.data.unpaired import Sample
 from morngan_train.losses.adversarial import discriminator_loss
 from morngan_train.losses.scale_robustness import draw_scale
 from morngan_train.losses.scale_robustness import rescale
+from morngan_train.losses.steadiness import second_view
 from morngan_train.networks.discriminator import Scores
 from morngan_train.networks.perception import Perception
 from morngan_train.recipe import Recipe
@@ -21,6 +21,7 @@ from morngan_train.training.image_pool import ImagePool
 from morngan_train.training.ledger import Ledger
 from morngan_train.training.ledger import NonFiniteLossError
 from morngan_train.training.objective import generator_losses
+from morngan_train.training.objective import head_losses
 from morngan_train.training.objective import identity_losses
 from morngan_train.training.objective import Judged
 from morngan_train.training.objective import Losses
@@ -28,6 +29,8 @@ from morngan_train.training.objective import pair_losses
 from morngan_train.training.objective import Seen
 from morngan_train.training.objective import segmentation_losses
 from morngan_train.training.objective import to_day_losses
+from morngan_train.training.parts import clip_gradients
+from morngan_train.training.parts import split_batch
 from morngan_train.training.segmentation import Parser
 from morngan_train.training.segmentation import Semantics
 from morngan_train.training.system import Discriminators
@@ -137,7 +140,7 @@ class Step:
         """
         self._before[self.number] = self._host_state()
         self._values, self.night_labels = {}, []
-        for number, part in enumerate(_split(batch, self._parts)):
+        for number, part in enumerate(split_batch(batch, self._parts)):
             self._part = number
             self._run(lay_out(part, self.tuning), phase, epoch)
         intact = None if self._fused is None else 1 - self._ledger.spoilt
@@ -198,10 +201,14 @@ class Step:
         """Train G_BA and D_A alone; night frames and pairs go through the generator as one."""
         day, n = batch['day'], len(batch['night'])
         judge = self.discriminators.a
+        frames = [batch['night'], batch['day_thermal']]
+        if self.recipe.losses.steadiness > 0:
+            view, shift = second_view(batch['night'][:1])
+            frames.append(view)
         with self.fabric.autocast():
-            made = self.generators.color(torch.cat([batch['night'], batch['day_thermal']]))
+            made, found = self.generators.color_and_find(torch.cat(frames))
             made = made.float()
-            fake_day, colored = made[:n], made[n:]
+            fake_day, colored, later = made[:n], made[n : 2 * n], made[2 * n :]
             low_day = None
             if self.recipe.losses.low > 0 and 'low_thermal' in batch:
                 low_day = self.generators.color(batch['low_thermal']).float()
@@ -212,8 +219,11 @@ class Step:
                 fake = self._score(fake_day)
                 judge.requires_grad_(True)
                 scores = self._score(day), fake
-        losses = to_day_losses(batch, fake_day, low_day, scores, self.recipe, phase)
+        moved = (later, shift) if len(later) else None
+        losses = to_day_losses(batch, fake_day, low_day, scores, self.recipe, phase, moved)
         losses |= pair_losses(batch, colored, self.recipe, phase, seen)
+        if found is not None:
+            losses |= head_losses(batch, found, self.recipe)
         self.seen = None
         if scores is None:
             self._descend(['generators'], losses)
@@ -332,7 +342,7 @@ class Step:
         for name in learning:
             parameters = [p for p in self.networks[name].parameters() if p.grad is not None]
             distributed.average_gradients(parameters)
-            norms[name] = _clip(parameters, self.recipe.optimizer.clip)
+            norms[name] = clip_gradients(parameters, self.recipe.optimizer.clip)
         self._ledger.gradients(self.number, norms)
         if self._fused is None:
             self._values = self.read()
@@ -381,17 +391,3 @@ class Step:
         """Restore what `own_state_dict` returned."""
         self._restore_host_state(state)
         checkpoint.restore_rng(state['rng'], self.fabric.device)
-
-
-def _split(batch: Sample, parts: int) -> list[Sample]:
-    """Cut a batch into equal parts."""
-    whole = cast(dict[str, torch.Tensor], batch)
-    pieces = {name: values.chunk(parts) for name, values in whole.items()}
-    return [cast(Sample, {name: p[i] for name, p in pieces.items()}) for i in range(parts)]
-
-
-def _clip(parameters: list[torch.nn.Parameter], limit: float | None) -> torch.Tensor:
-    """Scale gradients down to a norm of `limit`, if there is one; return the norm they had."""
-    if limit is not None:
-        return torch.nn.utils.clip_grad_norm_(parameters, limit)
-    return torch.nn.utils.get_total_norm([p.grad for p in parameters if p.grad is not None])

@@ -43,6 +43,7 @@ from morngan_train.training.panels import draw_panel
 from morngan_train.training.preview import save_preview
 from morngan_train.training.runlog import RunLog
 from morngan_train.training.step import Step
+from morngan_train.training.system import HEAD
 from morngan_train.training.tuning import PLAIN
 from morngan_train.training.tuning import Tuning
 
@@ -67,6 +68,7 @@ def open_data(
         shares=shares,
         low=recipe.losses.low > 0,
         masked=any(phase.mb > 0 for phase in recipe.schedule),
+        objects=recipe.generator.objects,
         aligned=any(phase.aligned > 0 for phase in recipe.schedule),
         labelled=recipe.data.focus > 0 or any(p.needs_day_labels for p in recipe.schedule),
         denoise=recipe.denoises,
@@ -349,13 +351,18 @@ class Trainer:
     def start_from(self, path: Path) -> None:
         """Take the weights of a trained G_BA, `epoch_NNN.pt` or `last.pt`; all else starts afresh.
 
+        A head for objects starts afresh too, if the file has none, and is left out, if the recipe
+        has none.
+
         Raises:
             CheckpointError: The file cannot be used, or holds a generator of another shape.
         """
-        state = checkpoint.load(path)
+        weights = checkpoint.load(path)['average']
         try:
             for model in (self.step.generators.night_to_day, self.step.average.model):
-                model.load_state_dict(state['average'])
+                own = {n: value for n, value in model.state_dict().items() if n.startswith(HEAD)}
+                given = {n: w for n, w in weights.items() if not n.startswith(HEAD) or n in own}
+                model.load_state_dict(own | given)
         except (KeyError, RuntimeError) as error:
             raise checkpoint.CheckpointError(
                 f'{path} holds another generator than the recipe {self.recipe.name} describes: '

@@ -12,6 +12,7 @@ from tiny_models import save_probe_detector
 
 from morngan_ros.adapters.detector_head import COCO_NAMES
 from morngan_ros.detector import Detector
+from morngan_ros.engines import EngineOptions
 from morngan_ros.errors import FrameError
 from morngan_ros.errors import ModelError
 
@@ -58,6 +59,29 @@ def test_every_head_gives_the_same_box(tmp_path: Path, prediction: np.ndarray) -
     assert (found.label, found.class_index) == ('car', 1)
     assert found.score == pytest.approx(0.75)
     assert found.box == pytest.approx(BOX_IN_WIDE)
+
+
+@pytest.mark.parametrize('kind', ['text', 'nothing', 'web page', 'half', 'folder', 'generator'])
+def test_a_file_that_is_no_detector_is_a_model_error_that_names_it(
+    tmp_path: Path, kind: str
+) -> None:
+    """The node goes on without detections upon this kind of error, and no other."""
+    generator = save_generator(tmp_path / 'generator.onnx')
+    path = tmp_path / 'bad.onnx'
+    if kind == 'folder':
+        path.mkdir()
+    else:
+        path.write_bytes(
+            {
+                'text': b'version https://git-lfs.github.com/spec/v1',
+                'nothing': b'',
+                'web page': b'<!DOCTYPE html><title>404</title>',
+                'half': generator.read_bytes()[: generator.stat().st_size // 2],
+                'generator': generator.read_bytes(),
+            }[kind]
+        )
+    with pytest.raises(ModelError, match=r'bad\.onnx: (no|not) '):
+        Detector.load(path, 'cpu')
 
 
 def test_low_objectness_silences_a_v5_row(tmp_path: Path) -> None:
@@ -210,7 +234,7 @@ def test_real_detector_finds_the_cars_of_a_real_street(shared: Path, provider: s
         cv2.imread(str(shared / f'data/flir/trainA/{name}.jpg')), cv2.COLOR_BGR2RGB
     )
     mask = cv2.imread(str(shared / f'data/flir/masks_coco/{name}.png'), cv2.IMREAD_UNCHANGED)
-    detector = Detector.load(model, provider, tiles=True, classes=('car', 'truck'))
+    detector = Detector.load(model, EngineOptions(provider), tiles=True, classes=('car', 'truck'))
     found = detector(picture)
     assert detector.provider == provider
     assert found
