@@ -61,6 +61,7 @@ setup(
         'test': ['pytest', 'hypothesis', 'onnx'],
         'train': requirements('train'),
         'teachers': requirements('teachers'),
+        'cluster': requirements('cluster'),
         'dev': requirements('dev'),
     },
     zip_safe=True,

@@ -29,6 +29,7 @@ from benchmarks.scoring import bench_scoring
 from benchmarks.scoring import GOAL
 from benchmarks.training_step import bench_memory
 from benchmarks.training_step import bench_step
+from morngan_ros.engines import EngineOptions
 from morngan_ros.engines import load_engine
 from morngan_ros.errors import MornganError
 from morngan_ros.generator import Generator
@@ -111,7 +112,11 @@ def bench_full_size(rounds: int) -> dict[str, dict[str, dict[str, float]]]:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / 'full.onnx'
         onnx.save(to_onnx(colorizer), path)
-        engines = [load_engine(path, provider) for provider in PROVIDERS if _load(path, provider)]
+        engines = [
+            load_engine(path, EngineOptions(provider))
+            for provider in PROVIDERS
+            if _load(path, provider)
+        ]
         batch = frame[None, None]
         variants: dict[str, Callable[[], object]] = {'torch eager fp32': eager}
         for engine in engines:
@@ -145,7 +150,7 @@ def _bench_node() -> dict[str, dict[str, Any]] | None:
 def _load(model: Path, provider: str) -> Generator | None:
     """Load a model, or say why this provider is left out."""
     try:
-        return Generator.load(model, provider)
+        return Generator.load(model, EngineOptions(provider))
     except MornganError as error:
         Console(stderr=True).print(f'left out: {error}')
         return None
@@ -192,12 +197,11 @@ def _show_training(training: Mapping[str, Any]) -> None:
     if step is None:
         return
     title = 'training step, full size, 256x256, batch 1, phase 4'
-    table = Table('part', 'shared, s', 'unshared, s', title=title)
-    for part, seconds in step['unshared']['parts'].items():
-        table.add_row(part, str(step['shared']['parts'].get(part, '')), str(seconds))
+    table = Table('part', 'seconds', title=title)
+    for part, seconds in step['parts'].items():
+        table.add_row(part, str(seconds))
     for name in ('seconds', 'peak_gib'):
-        table.add_row(name, str(step['shared'][name]), str(step['unshared'][name]))
-    table.add_row('ratio', '1', str(step['ratio']))
+        table.add_row(name, str(step[name]))
     Console().print(table)
 
 

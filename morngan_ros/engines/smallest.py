@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
+from morngan_ros.engines.interface import EngineOptions
 from morngan_ros.engines.load import load_engine
 from morngan_ros.errors import ModelError
 
@@ -25,7 +26,7 @@ def smallest_side(path: str | Path) -> int:
         ModelError: the file is missing or broken.
         ProviderError: no provider runs it on the processor.
     """
-    engine = load_engine(path, 'cpu', threads=1, allow_fallback=True)
+    engine = load_engine(path, EngineOptions('cpu', threads=1, allow_fallback=True))
 
     def works(side: int) -> bool:
         try:

@@ -1,4 +1,4 @@
-"""Colorize a picture, a folder of some, a video, a camera or a bag; no ROS needed."""
+"""Colorize pictures, folders of pictures, videos, cameras and bags; no ROS needed."""
 
 import argparse
 from collections.abc import Callable
@@ -12,20 +12,27 @@ import numpy as np
 
 from morngan_ros.bags import is_bag
 from morngan_ros.bags import STORAGES
+from morngan_ros.detector import Detector
+from morngan_ros.engines import EngineOptions
 from morngan_ros.engines import PROVIDERS
 from morngan_ros.errors import FrameError
 from morngan_ros.errors import OutputError
 from morngan_ros.errors import SourceError
+from morngan_ros.generator import Generator
 from morngan_ros.images.crop import Crop
 from morngan_ros.images.suffixes import VIDEO_SUFFIXES
 from morngan_ros.overlay import draw
+from morngan_ros.pipeline import NO_DETECTOR
+from morngan_ros.pipeline import open_detector
 from morngan_ros.pipeline import Pipeline
 from morngan_ros.pipeline import Result
 from morngan_ros.shipped import default_model
 from morngan_ros.sources import open_source
 from morngan_ros.sources import Source
+from morngan_ros.tools.support import archive
 from morngan_ros.tools.support import cli
 from morngan_ros.tools.support import sinks
+from morngan_ros.tools.support.cluster import ADDRESS_HELP
 
 EXAMPLES = """\
 night_drive/ --out colored/
@@ -33,13 +40,27 @@ night_drive/ --out colored.mp4 --rate 30
 night.png --out day.png
 night.mp4 --out colored.mp4 --detector yolov8n.onnx --overlay --detections boxes.json
 night_bag/ --out colored_bag/ --detector yolov8n.onnx --rows :-2
-rtsp://camera/thermal --out colored.mp4 --frames 300"""
+rtsp://camera/thermal --out colored.mp4 --frames 300
+archive/*.mcap --out colored/ --jobs 4
+--list recordings.txt --out /shared/colored --ray auto"""
 
 
 @cli.reports_errors
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; returns the exit code."""
     options = _parse(argv)
+    if archive.is_archive(options):
+        return archive.run(options, colorize_input)
+    (options.input,) = options.inputs
+    return colorize_input(options)
+
+
+def colorize_input(options: argparse.Namespace) -> int:
+    """Colorize `options.input` into `options.out`; return the exit code.
+
+    Raises:
+        MornganError: Nothing of it could be colorized.
+    """
     skipped = cli.Skipped()
     exposure = cli.exposure(options)
     source = open_source(
@@ -54,23 +75,17 @@ def main(argv: Sequence[str] | None = None) -> int:
     for output in (options.out, options.detections):
         if output is not None:
             cli.claim_output(output, options.input, options.overwrite)
-    pipeline = Pipeline.load(
-        options.model or default_model(options.provider),
-        detector=options.detector,
-        provider=options.provider,
-        precision=options.precision,
-        threads=options.threads,
-        input_range=tuple(options.model_input_range),
-        output_range=tuple(options.model_output_range),
-        threshold=options.threshold,
-        classes=options.classes,
-        tiles=options.tiles,
-        class_names=options.class_names,
-    )
+    pipeline = _load(options)
     pipeline.exposure = exposure
+    detects = pipeline.detector is not None
+    if not detects and (options.overlay or options.detections is not None):
+        raise SourceError(
+            f'--overlay and --detections need something that detects: {pipeline.generator.name} '
+            'has no head for objects, so give --detector FILE.onnx'
+        )
     started = perf_counter()
     with ExitStack() as stack:
-        opened = _open_sinks(options, source, stack)
+        opened = _open_sinks(options, source, stack, detects=detects)
         done = colorize(source, cli.crop(options), pipeline, opened, skipped)
     if done == 0:
         raise SourceError(f'{source.label}: none of its frames could be colorized')
@@ -83,6 +98,24 @@ def main(argv: Sequence[str] | None = None) -> int:
     if dead := exposure.counts['dead pixels']:
         print(f'{dead} pixels were NaN or infinite, and were filled', file=sys.stderr)
     return skipped.exit_code()
+
+
+def _load(options: argparse.Namespace) -> Pipeline:
+    """Load the models that the command line names."""
+    engine = EngineOptions(options.provider, options.precision, options.threads)
+    generator = Generator.load(
+        options.model or default_model(options.provider),
+        engine,
+        input_range=tuple(options.model_input_range),
+        output_range=tuple(options.model_output_range),
+    )
+    detector = open_detector(options.detector, generator, engine, names=options.class_names)
+    if detector is not None:
+        detector.threshold = options.threshold
+        detector.classes = options.classes
+    if isinstance(detector, Detector):
+        detector.tiles = options.tiles
+    return Pipeline(generator, detector)
 
 
 def colorize(
@@ -135,7 +168,9 @@ def colorize(
 def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = cli.parser('colorize', __doc__ or '', EXAMPLES)
     parser.add_argument(
-        'input',
+        'inputs',
+        nargs='*',
+        metavar='INPUT',
         help='picture or folder of pictures of 8, 16 or float bits, video, bag, device such as '
         '/dev/video0, or address such as rtsp://HOST/PATH',
     )
@@ -143,7 +178,8 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
         '--out',
         type=Path,
         required=True,
-        help='folder, video (.mp4), of one frame a picture (.png), of a bag a bag',
+        help='folder, video (.mp4), of one frame a picture (.png), of a bag a bag; for several '
+        'inputs a folder',
     )
     parser.add_argument('--rate', type=float, help='frames a second of pictures or a video')
     parser.add_argument(
@@ -152,6 +188,20 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument('--frames', type=int, help='end after so many')
     parser.add_argument('--storage', choices=STORAGES, default='mcap', help='of the bag written')
     parser.add_argument('--overwrite', action='store_true', help='replace what is there')
+    many = parser.add_argument_group(
+        'several inputs',
+        'each gets an output of its own in --out; stopped, the same command goes on',
+    )
+    many.add_argument('--list', type=Path, metavar='FILE', help='inputs, one a line')
+    where = many.add_mutually_exclusive_group()
+    where.add_argument(
+        '--jobs',
+        type=int,
+        choices=range(1, 257),
+        metavar='1..256',
+        help='at the same time, on this machine (default: 1)',
+    )
+    where.add_argument('--ray', metavar='ADDRESS', help=ADDRESS_HELP)
     models = parser.add_argument_group('models')
     models.add_argument('--model', type=Path, help='generator (default: the one that ships)')
     for name in ('input', 'output'):
@@ -167,7 +217,13 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
     models.add_argument('--precision', default='auto', help='fp32, bf16, ... (default: auto)')
     models.add_argument('--threads', type=int, default=0, help='0: as many as there are cores')
     found = parser.add_argument_group('detections')
-    found.add_argument('--detector', type=Path, help='YOLO or YOLOX export (.onnx)')
+    found.add_argument(
+        '--detector',
+        default='',
+        metavar='FILE',
+        help='YOLO or YOLOX export (.onnx), or none (default: the head of the model, if it has '
+        'one)',
+    )
     found.add_argument(
         '--class-names',
         type=cli.names,
@@ -195,10 +251,8 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
 def _check(options: argparse.Namespace, source: Source) -> None:
     """Refuse what cannot be meant before anything is written."""
     suffix = options.out.suffix.lower()
-    if options.detector is None and (options.overlay or options.detections is not None):
-        raise SourceError('--overlay and --detections need --detector FILE.onnx')
     if (
-        options.detector is not None
+        options.detector not in ('', NO_DETECTOR)
         and not options.overlay
         and options.detections is None
         and not _makes_bag(options)
@@ -231,9 +285,11 @@ def _makes_bag(options: argparse.Namespace) -> bool:
     return is_bag(Path(options.input)) and options.out.suffix.lower() not in others
 
 
-def _open_sinks(options: argparse.Namespace, source: Source, stack: ExitStack) -> list[sinks.Sink]:
+def _open_sinks(
+    options: argparse.Namespace, source: Source, stack: ExitStack, *, detects: bool
+) -> list[sinks.Sink]:
     """Open what --out and --detections name; they are closed with the stack."""
-    opened = [_open_out(options, source)]
+    opened = [_open_out(options, source, detects=detects)]
     if options.detections is not None:
         is_json = options.detections.suffix.lower() == '.json'
         kind = sinks.JsonDetections if is_json else sinks.CsvDetections
@@ -243,11 +299,11 @@ def _open_sinks(options: argparse.Namespace, source: Source, stack: ExitStack) -
     return opened
 
 
-def _open_out(options: argparse.Namespace, source: Source) -> sinks.Sink:
+def _open_out(options: argparse.Namespace, source: Source, *, detects: bool) -> sinks.Sink:
     out: Path = options.out
     overlay = bool(options.overlay)
     if _makes_bag(options):
-        return sinks.BagSink(out, options.storage, options.detector is not None, overlay)
+        return sinks.BagSink(out, options.storage, detects, overlay)
     to_picture = _overlay if overlay else _color
     if out.suffix.lower() in VIDEO_SUFFIXES:
         return sinks.VideoSink(out, source.rate, to_picture)

@@ -20,12 +20,13 @@ from morngan_train.evaluation.dataset import open_test_set
 from morngan_train.evaluation.dataset import TestSet
 from morngan_train.evaluation.day_features import DayFeatures
 from morngan_train.evaluation.exhaustive_detector import CONFIDENCE
-from morngan_train.evaluation.exhaustive_detector import Looker
+from morngan_train.evaluation.exhaustive_detector import ExhaustiveDetector
 from morngan_train.evaluation.exhaustive_detector import NMS
-from morngan_train.evaluation.exhaustive_detector import open_looker
+from morngan_train.evaluation.exhaustive_detector import open_exhaustive_detector
 from morngan_train.evaluation.frames import judge_frames
 from morngan_train.evaluation.frames import Judged
 from morngan_train.evaluation.frames import RESIZED
+from morngan_train.evaluation.head_finder import HeadFinder
 from morngan_train.evaluation.journal import digest
 from morngan_train.evaluation.journal import Journal
 from morngan_train.evaluation.journal import journal_of
@@ -48,6 +49,9 @@ from morngan_train.metrics.realism import FEWEST
 from morngan_train.networks.efficientnet_lite import IMAGENET
 from morngan_train.networks.efficientnet_lite import PACKAGE
 from morngan_train.scene_parser.onnx_parser import SceneParser
+
+HEAD = 'head'
+"""As a detector: the head of the model that is evaluated."""
 
 METRICS = ('apce', 'ap', 'miou', 'realism', 'aligned', 'flicker', 'warp', 'speed')
 
@@ -80,7 +84,8 @@ def add_parser(commands: 'argparse._SubParsersAction[argparse.ArgumentParser]') 
     parser.add_argument(
         '--detector',
         type=Path,
-        help='for ap: ONNX file of a YOLO or YOLOX export, or folder of what was found, STEM.txt',
+        help='for ap: ONNX file of a YOLO or YOLOX export, folder of what was found, STEM.txt, or '
+        f'{HEAD}: that of the model itself',
     )
     parser.add_argument(
         '--class-names',
@@ -280,7 +285,7 @@ def _open_scorers(
     if 'ap' in wanted:
         finder = _open_finder(args, test_set)
         about |= _tool('detector', args.detector.absolute().name, finder.sha256)
-        if isinstance(finder, Looker):
+        if isinstance(finder, ExhaustiveDetector):
             about['detector_settings'] = {'confidence': CONFIDENCE, 'nms_iou': NMS}
             if args.class_names:
                 about['detector_settings']['class_names'] = list(args.class_names)
@@ -296,10 +301,14 @@ def _open_scorers(
     return scorers
 
 
-def _open_finder(args: argparse.Namespace, test_set: TestSet) -> Looker | FoundBoxes:
+def _open_finder(
+    args: argparse.Namespace, test_set: TestSet
+) -> ExhaustiveDetector | FoundBoxes | HeadFinder:
+    if str(args.detector) == HEAD:
+        return HeadFinder(Path(args.source), test_set.frames, args.provider)
     if args.detector.is_dir():
         return FoundBoxes(args.detector, test_set.frames)
-    return open_looker(args.detector, args.provider, OBJECTS, args.class_names)
+    return open_exhaustive_detector(args.detector, args.provider, OBJECTS, args.class_names)
 
 
 def _open_parser(args: argparse.Namespace, test_set: TestSet) -> SceneParser | SeenScenes:

@@ -14,40 +14,44 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
+from morngan_ros.tools.support.cluster import ADDRESS_HELP
+from morngan_ros.tools.support.cluster import Job
+from morngan_train.data.loader import MOST_WORKERS
 from morngan_train.evaluation.dataset import open_test_set
 from morngan_train.experiments.budget import equal_budget
 from morngan_train.experiments.budget import steps_of
 from morngan_train.experiments.cost import Clock
-from morngan_train.experiments.errors import BusyError
 from morngan_train.experiments.errors import ExperimentError
 from morngan_train.experiments.errors import StoppedError
 from morngan_train.experiments.folder import check_begun
 from morngan_train.experiments.folder import differences
 from morngan_train.experiments.folder import FOREIGN
-from morngan_train.experiments.folder import locked
 from morngan_train.experiments.folder import MODEL
 from morngan_train.experiments.folder import SCORES
+from morngan_train.experiments.queue import run_here
+from morngan_train.experiments.queue import run_on_ray
 from morngan_train.experiments.results import on_screen
 from morngan_train.experiments.results import outcomes
 from morngan_train.experiments.results import sheets
 from morngan_train.experiments.results import write_results
+from morngan_train.experiments.rows import DIRECTIONS
+from morngan_train.experiments.rows import ON_KAIST
 from morngan_train.experiments.rows import Place
 from morngan_train.experiments.rows import Row
 from morngan_train.experiments.rows import rows_of
 from morngan_train.experiments.rows import Scale
 from morngan_train.experiments.rows import shipped
 from morngan_train.experiments.rows import TableName
+from morngan_train.experiments.run import finish
 from morngan_train.experiments.run import judge
 from morngan_train.experiments.run import Judges
-from morngan_train.experiments.run import run_rows
+from morngan_train.experiments.run import Training
 from morngan_train.recipe import load_recipe
 from morngan_train.recipe import Recipe
 from morngan_train.recipe.phases import total_epochs
+from morngan_train.recipe.precision import CHOICES
 from morngan_train.report.command import write_report
 from morngan_train.training.fabric import open_fabric
-from morngan_train.training.precision import AUTO
-from morngan_train.training.precision import CHOICES
-from morngan_train.training.trainer import MOST_WORKERS
 from morngan_train.training.trainer import open_data
 
 COMPACT = 'compact_flir'
@@ -58,9 +62,9 @@ def add_parser(commands: 'argparse._SubParsersAction[argparse.ArgumentParser]') 
     parser = commands.add_parser(
         'experiments',
         help='train and score the rows of a table of the paper',
-        description='Train the rows of a table of the paper one after another under an equal '
-        'budget, score them, and print our figures beside those of the paper; see '
-        'docs/experiments.md. Stopped (Ctrl-C), the same command goes on.',
+        description='Train the rows of a table of the paper under an equal budget, one after '
+        'another or on a Ray cluster, score them, and print our figures beside those of the '
+        'paper; see docs/experiments.md. Stopped (Ctrl-C), the same command goes on.',
     )
     parser.add_argument('table', choices=get_args(TableName))
     parser.add_argument(
@@ -70,9 +74,18 @@ def add_parser(commands: 'argparse._SubParsersAction[argparse.ArgumentParser]') 
         help='compact: compact_flir.yaml with what tells a row from the whole method; '
         'full: the recipes as they are',
     )
-    parser.add_argument('--data', type=Path, required=True, help='data folder, of FLIR for table6')
-    parser.add_argument('--data-kaist', type=Path, help='data folder of KAIST, for table6')
-    parser.add_argument('--out', type=Path, help='folder (default: runs/TABLE_SCALE)')
+    parser.add_argument(
+        '--data',
+        type=_path,
+        required=True,
+        help='data folder, of KAIST for table3 and table4, else of FLIR',
+    )
+    parser.add_argument('--data-kaist', type=_path, help='data folder of KAIST, for table6')
+    parser.add_argument(
+        '--out',
+        type=_path,
+        help='folder (default: runs/TABLE_SCALE; runs/kaist_SCALE for table3 and table4)',
+    )
     parser.add_argument('--rows', type=_list, metavar='A,B', help='which: numbers or names')
     parser.add_argument('--steps', type=int, help="of each row (default: the base recipe's)")
     parser.add_argument('--seed', type=int, help="of each row (default: the base recipe's)")
@@ -87,10 +100,14 @@ def add_parser(commands: 'argparse._SubParsersAction[argparse.ArgumentParser]') 
         metavar='NAME=SOURCE',
         help='score this too: an ONNX file, a folder of pictures, or what else evaluate takes',
     )
-    parser.add_argument('--detector', type=Path, help='ONNX file of a YOLO export, for AP')
-    parser.add_argument('--parser', type=Path, help='ONNX file of a Cityscapes network, for IoU')
-    parser.add_argument('--accelerator', default='auto', help='cpu, cuda, auto (default)')
-    parser.add_argument('--precision', default=AUTO, choices=CHOICES, help='see fit (%(default)s)')
+    parser.add_argument('--detector', type=_path, help='ONNX file of a YOLO export, for AP')
+    parser.add_argument('--parser', type=_path, help='ONNX file of a Cityscapes network, for IoU')
+    parser.add_argument(
+        '--accelerator',
+        default='auto',
+        help='cpu, cuda, auto (default); with --ray, cuda declares a GPU for each row',
+    )
+    parser.add_argument('--precision', choices=CHOICES, help="see fit (default: the recipe's)")
     parser.add_argument(
         '--workers',
         type=int,
@@ -104,15 +121,21 @@ def add_parser(commands: 'argparse._SubParsersAction[argparse.ArgumentParser]') 
         type=int,
         choices=range(1, 257),
         metavar='1..256',
-        default=os.cpu_count() or 1,
-        help='processes for apce (%(default)s)',
+        help='cores of a row: processes for apce, and what it declares to Ray (default: all cores; '
+        'with --ray one more than --workers)',
     )
+    parser.add_argument('--ray', metavar='ADDRESS', help=f'rows at the same time: {ADDRESS_HELP}')
     parser.add_argument(
         '--dry-run',
         action='store_true',
         help='print rows, switches and steps, time a step of each phase, and stop',
     )
     parser.set_defaults(run=run)
+
+
+def _path(text: str) -> Path:
+    """Read a path; it is absolute, for rows may be done in other folders."""
+    return Path(text).resolve()
 
 
 def _list(text: str) -> list[str]:
@@ -141,33 +164,30 @@ def run(args: argparse.Namespace) -> int:
     """
     rows = plan(args)
     chosen = _choose(rows, args.rows)
-    out = args.out or Path('runs') / f'{args.table}_{args.scale}'
+    # Tables 3 and 4 have the same rows: what one has trained is there for the other.
+    group = 'kaist' if args.table in ON_KAIST else args.table
+    out = args.out or _path(f'runs/{group}_{args.scale}')
     for row in rows:
         check_begun(row, out / row.name)
     # What is missing must not come out after a night of training.
     for row in chosen:
         open_data(row.recipe, row.train)
         open_test_set(row.test)
-    judges = Judges(args.detector, args.parser, args.jobs)
+    judges = _judges(args)
     judges.check()
-    fabric = open_fabric(args.accelerator, args.precision)
-    fabric.launch()
     if args.dry_run:
-        _dry_run(args, rows, chosen, fabric)
+        _dry_run(args, rows, chosen, _fabric(args, chosen[0]))
         return 0
-    work = partial(
-        run_rows,
-        out=out,
-        fabric=fabric,
-        judges=judges,
-        workers=args.workers,
-        done=lambda: write_results(args.table, outcomes(rows, out), out),
-    )
+    if args.ray is None:
+        _fabric(args, chosen[0])  # an accelerator that is not there must come out now
+    # The other rows of a table need the same judges.
+    others = [r for r in rows if r not in chosen and (out / r.name / MODEL).exists()]
+    jobs = [*_foreign_jobs(args, out, judges), *_row_jobs(args, [*chosen, *others], out, judges)]
+    out.mkdir(parents=True, exist_ok=True)
+    done = partial(_write, args.table, rows, out)
     try:
-        problems = _judge_foreign(args.foreign, out, args.data, judges) + work(chosen)
-        # The other rows of a table need the same judges; who is at work in one does that.
-        work([r for r in rows if r not in chosen and (out / r.name / MODEL).exists()])
-    except (StoppedError, KeyboardInterrupt):
+        problems = run_on_ray(jobs, args.ray, done) if args.ray else run_here(jobs, done)
+    except StoppedError:
         print('stopped; the same command goes on', file=sys.stderr)
         return 130
     _show(args, rows, out)
@@ -176,19 +196,43 @@ def run(args: argparse.Namespace) -> int:
     return 1 if problems else 0
 
 
-def _judge_foreign(
-    foreign: Sequence[tuple[str, str]], out: Path, data: Path, judges: Judges
-) -> list[str]:
-    """Score models and pictures that were made elsewhere; return why some could not be."""
-    problems = []
-    for name, source in foreign:
+def _judges(args: argparse.Namespace) -> Judges:
+    jobs = args.jobs or (args.workers + 1 if args.ray else os.cpu_count() or 1)
+    return Judges(args.detector, args.parser, jobs)
+
+
+def _fabric(args: argparse.Namespace, row: Row) -> Fabric:
+    fabric = open_fabric(args.accelerator, args.precision or row.recipe.precision)
+    fabric.launch()
+    return fabric
+
+
+def _foreign_jobs(args: argparse.Namespace, out: Path, judges: Judges) -> list[Job]:
+    """List what is to be done for models and pictures that were made elsewhere."""
+    jobs = []
+    for name, source in args.foreign:
+        # What is no file is a baseline of `evaluate`.
+        absolute = str(Path(source).resolve()) if Path(source).exists() else source
         folder = out / f'{FOREIGN}{name}'
-        try:
-            with locked(folder):
-                judge(source, folder, data, judges)
-        except BusyError as error:
-            problems.append(f'{name}: {error}')
-    return problems
+        data = args.data_kaist if name.endswith('_fk') else args.data
+        jobs.append(Job(name, partial(judge, absolute, folder, data, judges), judges.jobs))
+    return jobs
+
+
+def _row_jobs(
+    args: argparse.Namespace, rows: Sequence[Row], out: Path, judges: Judges
+) -> list[Job]:
+    """List what is to be done for rows: one device of the accelerator each."""
+    training = Training(args.accelerator, args.precision, args.workers)
+    cores, gpus = max(judges.jobs, args.workers + 1), int(args.accelerator == 'cuda')
+    return [
+        Job(row.name, partial(finish, row, out / row.name, training, judges), cores, gpus)
+        for row in rows
+    ]
+
+
+def _write(table: TableName, rows: Sequence[Row], out: Path) -> None:
+    write_results(table, outcomes(rows, out), out)
 
 
 def plan(args: argparse.Namespace) -> list[Row]:
@@ -199,9 +243,9 @@ def plan(args: argparse.Namespace) -> list[Row]:
         RecipeError: A recipe cannot be used.
         DataError: The steps of an epoch depend on a data folder that cannot be used.
     """
-    if args.foreign and args.table != 'baselines':
-        raise ExperimentError('--foreign belongs to the table baselines')
-    place = Place(args.scale, args.data, args.data_kaist, _base(args))
+    _check_foreign(args.table, [name for name, _ in args.foreign])
+    kaist = args.data if args.table in ON_KAIST else args.data_kaist
+    place = Place(args.scale, args.data, kaist, _base(args))
     rows = rows_of(args.table, place)
     if args.seed is not None:
         rows = [_changed(row, seed=args.seed) for row in rows]
@@ -209,14 +253,25 @@ def plan(args: argparse.Namespace) -> list[Row]:
         return equal_budget(rows, args.steps)
     # Without a number, each data set has the authors' number of steps.
     budgets = {args.data: place.base_on('flir')}
-    if args.data_kaist:
-        budgets[args.data_kaist] = place.base_on('kaist')
+    if kaist:
+        budgets[kaist] = place.base_on('kaist')
     equal: dict[str, Row] = {}
     for data, base in budgets.items():
         mine = [row for row in rows if row.train == data]
         if mine:
             equal |= {row.name: row for row in equal_budget(mine, _steps_of_base(base, data))}
     return [equal[row.name] for row in rows]
+
+
+def _check_foreign(table: TableName, names: Sequence[str]) -> None:
+    if names and table in ('table5', 'table7'):
+        raise ExperimentError(f'--foreign: {table} compares variants of one method, not methods')
+    for name in names if table == 'table6' else ():
+        if name.rpartition('_')[2] not in DIRECTIONS:
+            raise ExperimentError(
+                f'--foreign {name}: in table6 names end in _kf (trained on KAIST, tested on FLIR) '
+                'or _fk'
+            )
 
 
 def _base(args: argparse.Namespace) -> Recipe | None:
@@ -254,7 +309,7 @@ def _dry_run(
     clock = Clock(fabric)
     console = Console(stderr=True)
     shown = Table('', 'row', 'the paper calls it', 'told from the base by', 'steps', 'hours')
-    base = _base(args) or shipped('flir')
+    base = _base(args) or shipped('kaist' if args.table in ON_KAIST else 'flir')
     numbers = {row.name: number for number, row in enumerate(rows, 1)}
     total = 0.0
     for row in track(chosen, 'timing', console=console):
@@ -300,7 +355,9 @@ def _show(args: argparse.Namespace, rows: Sequence[Row], out: Path) -> None:
     for test, tested in pages.items():
         # Not the folders' own names: two data sets may lie in folders that are called alike.
         name = 'page' if len(pages) == 1 else f'page_{"flir" if test == args.data else "kaist"}'
-        folders = [out / row.name for row in tested] + sorted(out.glob(f'{FOREIGN}*'))
+        end = f'_{"kf" if test == args.data else "fk"}' if len(pages) > 1 else ''
+        foreign = sorted(out.glob(f'{FOREIGN}*{end}'))
+        folders = [out / row.name for row in tested] + foreign
         _write_page(folders, out / f'{name}.html')
     print(f'wrote {out}/table.md, table.json and pages')
 
@@ -309,7 +366,4 @@ def _write_page(folders: Sequence[Path], page: Path) -> None:
     scored = [folder / SCORES for folder in folders if (folder / SCORES).exists()]
     runs = [folder for folder in folders if (folder / 'log.jsonl').exists()]
     if scored:
-        # Another process may write the same page.
-        unfinished = page.with_name(f'{page.stem}.{os.getpid()}.html')
-        write_report(scored, runs, unfinished)
-        unfinished.replace(page)
+        write_report(scored, runs, page)

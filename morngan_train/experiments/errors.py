@@ -5,9 +5,5 @@ class ExperimentError(Exception):
     """Rows that must be alike are not, or something is missing that a table needs."""
 
 
-class BusyError(ExperimentError):
-    """Another process is at work in the folder of a row."""
-
-
 class StoppedError(Exception):
     """The user asked to stop; the same command goes on."""

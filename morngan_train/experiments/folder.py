@@ -1,16 +1,12 @@
-"""The folder of a row: what was begun in it, how far it got, and who is at work there."""
+"""The folder of a row: what was begun in it, and how far it got."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
 from contextlib import suppress
-import fcntl
 import json
-import os
 from pathlib import Path
 from typing import Any
 
 from morngan_train.experiments.budget import steps_of
-from morngan_train.experiments.errors import BusyError
 from morngan_train.experiments.errors import ExperimentError
 from morngan_train.experiments.rows import Row
 from morngan_train.recipe import parse_recipe
@@ -23,24 +19,9 @@ FOREIGN = 'foreign_'
 """Begins the names of folders of models that were trained elsewhere."""
 
 
-@contextmanager
-def locked(folder: Path) -> Iterator[None]:
-    """Keep other processes out of a folder; a process that dies gives it back.
-
-    Raises:
-        BusyError: Another process is there.
-    """
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / 'lock').open('w') as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise BusyError(f'another process is at work in {folder}') from error
-        yield
-
-
 def begin(row: Row, folder: Path) -> None:
     """Note what is trained in a folder, unless that was begun before."""
+    folder.mkdir(parents=True, exist_ok=True)
     if not (folder / BEGUN).exists():
         record = {
             'row': row.name,
@@ -113,12 +94,12 @@ def read_json(path: Path) -> dict[str, Any]:
 
 
 def write_json(path: Path, content: dict[str, Any]) -> None:
-    """Write a file; whoever reads it at the same time sees it whole, or the one before."""
+    """Write a file whole, or leave the one before."""
     write_text(path, json.dumps(content, indent=2, ensure_ascii=False))
 
 
 def write_text(path: Path, text: str) -> None:
     """Write a file, likewise."""
-    partial = path.with_name(f'{path.name}.{os.getpid()}')
+    partial = path.with_name(f'{path.name}.partial')
     partial.write_text(text, encoding='utf-8')
     partial.replace(path)

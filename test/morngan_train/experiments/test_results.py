@@ -84,6 +84,20 @@ def test_both_directions_of_table_6_and_their_mean():
     assert any('compare within a direction' in note for note in notes)
 
 
+def test_models_of_others_in_table_6_have_a_direction(tested, tmp_path):
+    place = Place('compact', tested, tested, base=shipped('tiny'))
+    rows = equal_budget(rows_of('table6', place), 100)
+    for name in ('UNIT_kf', 'UNIT_fk', 'MornGAN_fk'):
+        judge('raw', tmp_path / f'foreign_{name}', tested, Judges(None, None, 1))
+    found = outcomes(rows, tmp_path)
+    table = published_table(6)
+    ours = {t: [our_figure(table, t, c, found) for c in table.columns] for t in ('UNIT', 'MornGAN')}
+    assert ours == {'UNIT': [None, None, None, 1.0, 1.0, 1.0], 'MornGAN': [None] * 6}
+    assert our_figure(table, 'MornGAN (elsewhere)', 'APCE F→K', found) == 1.0
+    notes = sheets('table6', found)[0].notes
+    assert notes[-1].endswith('have made: DRIT++, ForkGAN') or 'DRIT++, ForkGAN' in ' '.join(notes)
+
+
 def test_models_of_others_stand_in_their_row(tested, tmp_path, detector):
     """Raw frames under another name: edges are all kept, and there is nothing to train."""
     folder = tmp_path / 'foreign_UNIT'

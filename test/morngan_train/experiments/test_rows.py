@@ -105,6 +105,27 @@ def test_table_6_trains_on_one_data_set_and_tests_on_the_other():
         rows_of('table6', Place('full', FLIR))
 
 
+@pytest.mark.parametrize('table', ['table3', 'table4'])
+def test_tables_3_and_4_train_and_test_every_method_on_kaist(table):
+    rows = by_name(table, COMPACT)
+    assert [row.title for row in rows.values()] == list(BASELINES.values())
+    assert {(row.train, row.test) for row in rows.values()} == {(KAIST, KAIST)}
+    assert rows['morngan'].recipe.losses.sga_threshold == 0.44
+    assert rows['cyclegan'].recipe.losses.adversarial_form == 'least_squares'
+    full = by_name(table, FULL)
+    assert switches(full['morngan'].recipe, shipped('kaist')) == ''
+    assert full['pearlgan'].recipe.losses.accs == 1.0
+
+
+@pytest.mark.parametrize('table', ['table3', 'baselines', 'table6'])
+def test_methods_of_the_paper_are_trained_or_come_from_elsewhere(table):
+    """Eight methods and the visible frames: nobody is forgotten."""
+    trained = {row.title for row in rows_of(table, COMPACT)}
+    for number in PUBLISHED[table]:
+        theirs = set(published_table(number).rows)
+        assert theirs - trained <= {'UNIT', 'DRIT++', 'ForkGAN', 'Reference NVC'}
+
+
 def test_table_7_varies_the_clusters_and_nothing_else():
     rows = rows_of('table7', COMPACT)
     assert [row.recipe.semantics.clusters for row in rows] == [2, 3, 4, 5, 6]
@@ -142,7 +163,11 @@ def test_without_a_number_the_budget_is_that_of_the_base(tested, base, tmp_path)
     ('changes', 'message'),
     [
         ({'base': Path('x.yaml')}, '--base belongs to --scale compact'),
-        ({'foreign': [('UNIT', 'unit.onnx')]}, '--foreign belongs to the table baselines'),
+        ({'foreign': [('UNIT', 'unit.onnx')]}, 'table5 compares variants of one method'),
+        (
+            {'table': 'table6', 'data_kaist': KAIST, 'foreign': [('UNIT', 'unit.onnx')]},
+            '--foreign UNIT: in table6 names end in _kf',
+        ),
     ],
 )
 def test_options_that_do_not_fit_together(changes, message):
