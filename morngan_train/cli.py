@@ -18,7 +18,7 @@ from morngan_train.data.reading import DataError
 from morngan_train.data.reading import list_images
 from morngan_train.data.reading import read_thermal
 from morngan_train.evaluation import command as evaluate_command
-from morngan_train.evaluation.command import EvaluationError
+from morngan_train.evaluation.evaluate import EvaluationError
 from morngan_train.experiments import command as experiments_command
 from morngan_train.experiments.errors import ExperimentError
 from morngan_train.export import export

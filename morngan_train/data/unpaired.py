@@ -20,6 +20,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from typing import cast
 from typing import TypedDict
 
 import cv2
@@ -271,7 +272,7 @@ class UnpairedCrops(Dataset[Sample]):
 
     def __getitem__(self, pick: Pick) -> Sample:
         """Cut the crops of a draw (any number from 0 up), with the night crop that was picked."""
-        sample: Sample = {**self._day(pick.draw), **self._night(pick)}
+        sample = cast(Sample, {**self._day(pick.draw), **self._night(pick)})
         if self.low is not None:
             sample.update(self._low(pick.draw, self.low))  # type: ignore[typeddict-item]
         return sample
