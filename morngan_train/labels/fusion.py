@@ -102,7 +102,7 @@ def fuse(
         raise ValueError(
             f'the Cityscapes mask is {cityscapes.shape}, the COCO mask {coco.shape} (rows, columns)'
         )
-    result: np.ndarray = _TABLES[mode][cityscapes, coco]
+    result = _TABLES[mode][cityscapes, coco]
     return result
 
 
