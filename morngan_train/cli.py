@@ -61,6 +61,11 @@ EXPECTED = (
     MornganError,
 )
 
+NO_BOXES = (
+    'note: no frame has boxes, so the head for road users is not trained: train it afterwards with '
+    '`python -m morngan_train head`, see docs/detection.md'
+)
+
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog='python -m morngan_train', description=__doc__)
@@ -225,6 +230,8 @@ def _fit(args: argparse.Namespace) -> int:
     )
     if not _resume(trainer, args.resume) and args.init is not None:
         trainer.start_from(args.init)
+    if recipe.generator.objects and trainer.data.night_boxes is None and fabric.is_global_zero:
+        print(NO_BOXES, file=sys.stderr)
     # No process may write the checkpoint that another is about to look for.
     fabric.barrier()
     finished = trainer.fit()

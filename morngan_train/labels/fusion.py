@@ -102,8 +102,8 @@ def fuse(
         raise ValueError(
             f'the Cityscapes mask is {cityscapes.shape}, the COCO mask {coco.shape} (rows, columns)'
         )
-    result = _TABLES[mode][cityscapes, coco]
-    return result
+    fused: np.ndarray = _TABLES[mode][cityscapes, coco]
+    return fused
 
 
 def _check(name: str, mask: np.ndarray) -> None:
