@@ -22,7 +22,7 @@ from morngan_train.recipe import Recipe
 from morngan_train.recipe.phases import first_epochs
 from morngan_train.recipe.phases import Phase
 from morngan_train.training import step as step_module
-from morngan_train.training.step import NonFiniteLossError
+from morngan_train.training.ledger import NonFiniteLossError
 from morngan_train.training.trainer import Trainer
 from morngan_train.training.tuning import PLAIN
 from morngan_train.training.tuning import Tuning
