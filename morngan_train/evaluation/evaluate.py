@@ -11,6 +11,7 @@ from typing import Any
 
 from morngan_train.data.boxes import OBJECTS
 from morngan_train.data.reading import list_images
+from morngan_train.errors import TrainError
 from morngan_train.evaluation.colorizers import Colorizer
 from morngan_train.evaluation.colorizers import open_colorizer
 from morngan_train.evaluation.colorizers import repeat
@@ -24,7 +25,6 @@ from morngan_train.evaluation.exhaustive_detector import open_exhaustive_detecto
 from morngan_train.evaluation.frames import judge_frames
 from morngan_train.evaluation.frames import Judged
 from morngan_train.evaluation.frames import RESIZED
-from morngan_train.evaluation.journal import digest
 from morngan_train.evaluation.journal import Journal
 from morngan_train.evaluation.journal import journal_of
 from morngan_train.evaluation.predictions import FoundBoxes
@@ -41,6 +41,7 @@ from morngan_train.evaluation.trials import compare_day
 from morngan_train.evaluation.trials import follow_motion
 from morngan_train.evaluation.trials import repeat_scenes
 from morngan_train.evaluation.trials import time_frames
+from morngan_train.files import state_digest
 from morngan_train.metrics.realism import FEWEST
 from morngan_train.networks.efficientnet_lite import IMAGENET
 from morngan_train.networks.efficientnet_lite import PACKAGE
@@ -49,7 +50,7 @@ from morngan_train.scene_parser.onnx_parser import SceneParser
 METRICS = ('apce', 'ap', 'miou', 'realism', 'aligned', 'flicker', 'warp', 'speed')
 
 
-class EvaluationError(Exception):
+class EvaluationError(TrainError):
     """A metric that was asked for cannot be had."""
 
 
@@ -225,16 +226,16 @@ def _open_scorers(
     about: dict[str, Any],
 ) -> list[Scorer]:
     scorers: list[Scorer] = [Edges(pool)] if 'apce' in wanted else []
-    if 'ap' in wanted:
-        finder = _open_finder(request, test_set)
+    if 'ap' in wanted and request.detector is not None:
+        finder = _open_finder(request.detector, request, test_set)
         about |= _tool('detector', request.detector.absolute().name, finder.sha256)
         if isinstance(finder, ExhaustiveDetector):
             about['detector_settings'] = {'confidence': CONFIDENCE, 'nms_iou': NMS}
             if request.class_names:
                 about['detector_settings']['class_names'] = list(request.class_names)
         scorers.append(Objects(test_set, finder))
-    if 'miou' in wanted:
-        parser = _open_parser(request, test_set)
+    if 'miou' in wanted and request.parser is not None:
+        parser = _open_parser(request.parser, request, test_set)
         about |= _tool('parser', request.parser.absolute().name, parser.sha256)
         scorers.append(Scenes(test_set, parser))
     if 'realism' in wanted:
@@ -244,18 +245,20 @@ def _open_scorers(
     return scorers
 
 
-def _open_finder(request: EvaluationRequest, test_set: TestSet) -> ExhaustiveDetector | FoundBoxes:
-    if request.detector.is_dir():
-        return FoundBoxes(request.detector, test_set.frames)
-    return open_exhaustive_detector(
-        request.detector, request.provider, OBJECTS, request.class_names
-    )
+def _open_finder(
+    detector: Path, request: EvaluationRequest, test_set: TestSet
+) -> ExhaustiveDetector | FoundBoxes:
+    if detector.is_dir():
+        return FoundBoxes(detector, test_set.frames)
+    return open_exhaustive_detector(detector, request.provider, OBJECTS, request.class_names)
 
 
-def _open_parser(request: EvaluationRequest, test_set: TestSet) -> SceneParser | SeenScenes:
-    if request.parser.is_dir():
-        return SeenScenes(request.parser, test_set.frames)
-    return SceneParser(request.parser, request.provider)
+def _open_parser(
+    parser: Path, request: EvaluationRequest, test_set: TestSet
+) -> SceneParser | SeenScenes:
+    if parser.is_dir():
+        return SeenScenes(parser, test_set.frames)
+    return SceneParser(parser, request.provider)
 
 
 def _tool(kind: str, name: str, sha256: str) -> dict[str, str]:
@@ -279,7 +282,7 @@ def _open_journal(
         'provider': request.provider,
         'ranges': [request.input_range, request.output_range],
         'pictures': str(request.pictures and request.pictures.resolve()),
-        'files': [digest(group or ()) for group in files],
+        'files': [state_digest(group or ()) for group in files],
     }
     return Journal(request.json and journal_of(request.json), asked)
 
