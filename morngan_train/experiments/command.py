@@ -203,9 +203,7 @@ def _judges(args: argparse.Namespace) -> Judges:
 
 
 def _fabric(args: argparse.Namespace) -> Fabric:
-    fabric = open_fabric(args.accelerator, args.precision)
-    fabric.launch()
-    return fabric
+    return open_fabric(args.accelerator, args.precision)
 
 
 def _foreign_jobs(args: argparse.Namespace, out: Path, judges: Judges) -> list[Job]:

@@ -96,7 +96,6 @@ def finish(row: Row, folder: Path, training: Training, judges: Judges) -> None:
 def _train(row: Row, folder: Path, training: Training) -> None:
     _say(f'{row.name}: {row.recipe.description}')
     fabric = open_fabric(training.accelerator, training.precision)
-    fabric.launch()
     trainer = Trainer(row.recipe, row.train, folder, fabric, workers=training.workers)
     last = folder / 'last.pt'
     if last.is_file():

@@ -10,26 +10,33 @@ class FabricError(Exception):
     """This machine does not have the accelerator, or not as many devices."""
 
 
-def open_fabric(accelerator: str, precision: str, devices: int = 1) -> Fabric:
-    """Make what trains; it is not launched yet.
+def open_fabric(accelerator: str, precision: str, devices: int = 1, nodes: int = 1) -> Fabric:
+    """Make what trains, and launch it.
+
+    Of several nodes each runs this; torchrun, SLURM or the environment (MASTER_ADDR, MASTER_PORT,
+    NODE_RANK) tells them where they meet.
 
     Args:
         accelerator: `cpu`, `cuda` or `auto`, as Lightning Fabric understands it.
         precision: One of `precision.CHOICES`.
-        devices: GPUs, or processes of the CPU.
+        devices: GPUs, or processes of the CPU, of each node.
+        nodes: Machines.
 
     Raises:
         FabricError: There is no such accelerator, or it has not so many devices.
     """
     try:
-        return Fabric(
+        fabric = Fabric(
             accelerator=accelerator,
             devices=devices,
-            strategy='ddp' if devices > 1 else 'auto',
+            num_nodes=nodes,
+            strategy='ddp' if devices * nodes > 1 else 'auto',
             precision=choose_precision(precision, accelerator),
         )
+        fabric.launch()
     except (ValueError, TypeError, RuntimeError, MisconfigurationException) as error:
         raise FabricError(
             f'{devices} of --accelerator {accelerator} cannot be had; take cpu, cuda or auto '
             f'and no more --devices than there are ({error})'
         ) from error
+    return fabric
