@@ -213,7 +213,8 @@ def _foreign_jobs(args: argparse.Namespace, out: Path, judges: Judges) -> list[J
         # What is no file is a baseline of `evaluate`.
         absolute = str(Path(source).resolve()) if Path(source).exists() else source
         folder = out / f'{FOREIGN}{name}'
-        data = args.data_kaist if name.endswith('_fk') else args.data
+        to_kaist = args.table == 'table6' and name.endswith('_fk')
+        data = args.data_kaist if to_kaist else args.data
         jobs.append(Job(name, partial(judge, absolute, folder, data, judges), judges.jobs))
     return jobs
 
