@@ -27,7 +27,10 @@ def check_launched(devices: int, nodes: int) -> None:
     for environment in (TorchElasticEnvironment, SLURMEnvironment):
         if not environment.detect():
             continue
-        started = environment().world_size()
+        try:
+            started = environment().world_size()
+        except RuntimeError as error:  # variables that do not fit together
+            raise FabricError(f'the launcher cannot be used: {error}') from error
         if started != nodes * devices:
             raise FabricError(
                 f'the launcher started {started} processes, but --nodes {nodes} times --devices '
