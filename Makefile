@@ -13,6 +13,7 @@ DETECTOR ?=
 MODEL ?=
 MINUTES ?=
 PYTEST ?=
+TESTS ?= test/morngan_ros
 
 ifeq ($(filter $(ROS),kilted jazzy),)
 $(error ROS=$(ROS) has no wheels: use ROS=kilted or ROS=jazzy)
@@ -35,7 +36,7 @@ unexport _ROS_WHEELS_BOOTSTRAP_COMPLETE
 export LD_LIBRARY_PATH := $(shell echo "$$LD_LIBRARY_PATH" | tr : '\n' | grep -v '^/opt/ros/' | paste -sd:)
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test test-ubuntu test-pinned lint bench soak colcon clean
+.PHONY: help venv demo test test-ubuntu test-pinned lint bench bench-gpu soak colcon clean
 
 help:  ## Show this list
 	@echo 'make TARGET [ROS=kilted|jazzy] [PYTHON=python3]'
@@ -60,15 +61,19 @@ test-ubuntu:  ## Run the runtime's tests with what Ubuntu 22.04 and 24.04 ship
 	$(MAKE) test-pinned ROS=jazzy VENV=.venv-24.04 PYTHON=python3.12 RUNTIME=requirements/ubuntu-24.04.txt
 
 test-pinned: $(VENV)/.vision_msgs
-	$(RUN) -m pytest test/morngan_ros $(PYTEST)
+	$(RUN) -m pytest $(TESTS) $(PYTEST)
 
 lint: $(VENV)/.dev  ## Check style and types
 	$(RUN) -m ruff check .
 	$(RUN) -m ruff format --check .
 	$(RUN) -m mypy
+	$(VENV)/bin/hadolint docker/Dockerfile
 
 bench: $(VENV)/.dev  ## Measure models, node and training: prints and writes out/bench.json
 	@$(RUN) -m benchmarks.bench
+
+bench-gpu: $(VENV)/.dev  ## Measure training and inference on a GPU: prints and writes out/bench_gpu.json
+	@$(RUN) -m benchmarks.gpu
 
 soak: venv  ## Run the node under overload for 20 minutes, with a verdict [MINUTES=1]
 	@$(RUN) -m morngan_ros.tools.soak $(if $(MINUTES),--minutes '$(MINUTES)')

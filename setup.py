@@ -54,9 +54,11 @@ setup(
     # which Debian's packages of numpy and OpenCV do not have.
     install_requires=['setuptools'],
     extras_require={
-        'gpu': ['onnxruntime-gpu'],  # replaces onnxruntime: never install both
+        'gpu': requirements('gpu'),  # replaces onnxruntime: never install both
         'openvino': [line for line in requirements('runtime') if line.startswith('openvino')],
         'detector': ['ultralytics'],  # AGPL-3.0; only exports YOLO weights, the runtime has no use
+        # `colcon test` runs pytest where this names it; the other packages are in package.xml.
+        'test': ['pytest', 'hypothesis', 'onnx'],
         'train': requirements('train'),
         'teachers': requirements('teachers'),
         'cluster': requirements('cluster'),

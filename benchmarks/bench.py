@@ -29,6 +29,7 @@ from benchmarks.scoring import bench_scoring
 from benchmarks.scoring import GOAL
 from benchmarks.training_step import bench_memory
 from benchmarks.training_step import bench_step
+from morngan_ros.engines import EngineOptions
 from morngan_ros.engines import load_engine
 from morngan_ros.errors import MornganError
 from morngan_ros.generator import Generator
@@ -111,7 +112,11 @@ def bench_full_size(rounds: int) -> dict[str, dict[str, dict[str, float]]]:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / 'full.onnx'
         onnx.save(to_onnx(colorizer), path)
-        engines = [load_engine(path, provider) for provider in PROVIDERS if _load(path, provider)]
+        engines = [
+            load_engine(path, EngineOptions(provider))
+            for provider in PROVIDERS
+            if _load(path, provider)
+        ]
         batch = frame[None, None]
         variants: dict[str, Callable[[], object]] = {'torch eager fp32': eager}
         for engine in engines:
@@ -145,7 +150,7 @@ def _bench_node() -> dict[str, dict[str, Any]] | None:
 def _load(model: Path, provider: str) -> Generator | None:
     """Load a model, or say why this provider is left out."""
     try:
-        return Generator.load(model, provider)
+        return Generator.load(model, EngineOptions(provider))
     except MornganError as error:
         Console(stderr=True).print(f'left out: {error}')
         return None

@@ -124,7 +124,7 @@ def _run_steps(variant: str, crop: int) -> dict[str, Any]:
     recipe = parse_recipe({'name': 'full', 'phases': 'flir', 'optimizer': {'pool': 0}})
     step = VARIANTS[variant](recipe, Fabric(accelerator='cpu', devices=1))
     step.seconds = defaultdict(float)
-    batch, phase = _batch(crop), recipe.phases[-1]
+    batch, phase = random_batch(crop), recipe.phases[-1]
     scales = iter((0.0, 0.0, 1.0))
     step._draw_psi = lambda epoch: next(scales)  # type: ignore[method-assign]
     step(batch, phase, 1)
@@ -143,24 +143,24 @@ def _run_steps(variant: str, crop: int) -> dict[str, Any]:
     }
 
 
-def _batch(crop: int) -> Sample:
+def random_batch(crop: int, count: int = 1) -> Sample:
     """Random crops, labelled in blocks so that no loss is spared."""
     rng = torch.Generator().manual_seed(0)
-    image = partial(torch.rand, 1, 3, crop, crop, generator=rng)
-    blocks = torch.randint(CLASSES, (1, crop // 32, crop // 32), generator=rng)
+    image = partial(torch.rand, count, 3, crop, crop, generator=rng)
+    blocks = torch.randint(CLASSES, (count, crop // 32, crop // 32), generator=rng)
     labels = blocks.repeat_interleave(32, 1).repeat_interleave(32, 2)
-    edges = (torch.rand(1, 1, crop, crop, generator=rng) > 0.9).float()
+    edges = (torch.rand(count, 1, crop, crop, generator=rng) > 0.9).float()
     return {
         'day': image() * 2 - 1,
         'day_edges': edges,
         'day_labels': labels,
-        'day_thermal': torch.zeros(1, 3, crop, crop),
+        'day_thermal': torch.zeros(count, 3, crop, crop),
         'night': image() * 2 - 1,
         'night_edges': edges,
-        'night_index': torch.tensor([0]),
+        'night_index': torch.arange(count),
         'night_masks': labels,
-        'night_window': torch.tensor([[0, 0, crop]]),
-        'guided': torch.tensor([False]),
+        'night_window': torch.tensor([[0, 0, crop]] * count),
+        'guided': torch.tensor([False] * count),
     }
 
 

@@ -1,54 +1,41 @@
 """Road users in a colour picture, found by an ONNX export of YOLO or YOLOX."""
 
-from collections import Counter
+from collections.abc import Callable
 from collections.abc import Iterator
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 import logging
 from pathlib import Path
 
-import cv2
 import numpy as np
 
-from morngan_ros.adapters.detector_head import Candidates
 from morngan_ros.adapters.detector_head import check_candidates
 from morngan_ros.adapters.detector_head import Head
 from morngan_ros.adapters.detector_head import understand
 from morngan_ros.adapters.detector_metadata import input_size
+from morngan_ros.engines import EngineOptions
 from morngan_ros.engines import load_engine
 from morngan_ros.engines.interface import Engine
 from morngan_ros.engines.model_file import ModelFile
 from morngan_ros.engines.model_file import read_model_file
 from morngan_ros.errors import FrameError
 from morngan_ros.errors import ModelError
+from morngan_ros.object_finder import Candidates
+from morngan_ros.object_finder import Detection
+from morngan_ros.object_finder import ObjectFinder
 
 LOGGER = logging.getLogger(__name__)
 
 _DEFAULT_SIZE = 640
-_MOST_DETECTIONS = 300
 _TILES = 2
 _TILE_OVERLAP = 0.3
 _CUT_MARGIN = 2.0
+_DEFAULT = EngineOptions()
+
+Planes = Callable[[Head, np.ndarray], np.ndarray]
 
 
-@dataclass(frozen=True, slots=True)
-class Detection:
-    """One found object.
-
-    Attributes:
-        label: name of its class.
-        class_index: number of its class in the detector's list.
-        score: confidence, 0 to 1.
-        box: x1, y1, x2, y2 in pixels of the picture, inside of it.
-    """
-
-    label: str
-    class_index: int
-    score: float
-    box: tuple[float, float, float, float]
-
-
-class Detector:
+class Detector(ObjectFinder):
     """Detect objects in uint8 RGB pictures of any size. For one thread.
 
     Heads are told apart by their shapes, see `detector_head`: rows of YOLOv5 and YOLOX
@@ -56,13 +43,9 @@ class Detector:
     [N, 7]. Of a network for segmentation the boxes are read and the masks are not.
 
     Attributes:
-        threshold: lowest score of a detection, 0 to 1; may be changed at any time.
-        names: class names in the model's order.
         provider: where the model really runs.
         size: height and width of the network's input.
         head: how the network's outputs are read.
-        counts: boxes above the threshold that were left out so far, by cause: 'not finite',
-            'score beyond one', 'without extent', 'unknown class'.
     """
 
     def __init__(
@@ -74,6 +57,7 @@ class Detector:
         classes: Sequence[str] = (),
         tiles: bool = False,
         names: Sequence[str] = (),
+        planes: Planes = Head.planes,
     ) -> None:
         """Wrap an engine, and look once at what it gives.
 
@@ -85,6 +69,7 @@ class Detector:
             tiles: look at 2x2 overlapping tiles as well as at the whole picture: finds smaller
                 objects, costs five times as much.
             names: of the model's classes, in its order; empty for those in the file, or COCO's.
+            planes: makes the network's input, float32 [1, 3, H, W], of a picture of its size.
 
         Raises:
             ModelError: the model is no detector, what it gives are no boxes and scores, or it does
@@ -92,68 +77,44 @@ class Detector:
         """
         self.engine = engine
         self.provider = engine.provider
-        self.threshold = threshold
-        self.iou = iou
         self.tiles = tiles
         _check_input(engine)
         self.size = _input_size(engine)
-        self.counts: Counter[str] = Counter()
+        self._planes = planes
         self.head = Head((), '')  # sees pictures as most do, until the outputs tell more
         self._understand(names)
-        self.names = self.head.names
-        self.classes = classes
+        super().__init__(str(engine.path), self.head.names, threshold, iou, classes)
 
     @classmethod
     def load(
         cls,
         path: str | Path,
-        provider: str = 'auto',
+        options: EngineOptions = _DEFAULT,
         *,
         threshold: float = 0.25,
         iou: float = 0.5,
         classes: Sequence[str] = (),
         tiles: bool = False,
         names: Sequence[str] = (),
-        threads: int = 0,
-        allow_fallback: bool = False,
-        cuda_graph: bool = False,
     ) -> 'Detector':
         """Load a detector; arguments as of the class and of `load_engine`.
 
         It always computes in fp32: with the 8 significant bits of bf16 a box at the far side of a
-        640 pixel input would be wrong by pixels.
+        640 pixel input would be wrong by pixels. Its size is its own.
 
         Raises:
             ModelError: the file is missing, broken, no detector, or lacks one of `classes`.
             ProviderError: the provider cannot be had on this machine.
         """
-        engine = load_engine(
-            path,
-            provider,
-            precision='fp32',
-            threads=threads,
-            allow_fallback=allow_fallback,
-            # Tried at once, so that a GPU that cannot run it gives way to the next provider.
-            size=_free_size(read_model_file(path)),
-            cuda_graph=cuda_graph,
-        )
+        # Tried at once, so that a GPU that cannot run it gives way to the next provider.
+        size = _free_size(read_model_file(path))
+        engine = load_engine(path, replace(options, precision='fp32', size=size))
         return cls(engine, threshold=threshold, iou=iou, classes=classes, tiles=tiles, names=names)
 
     @property
-    def classes(self) -> tuple[str, ...]:
-        """Names of the classes that are reported; empty for all. May be changed at any time."""
-        return self._classes
-
-    @classes.setter
-    def classes(self, names: Sequence[str]) -> None:
-        unknown = [name for name in names if name not in self.names]
-        if unknown:
-            raise ModelError(
-                f'{self.engine.path}: has no class {", ".join(map(repr, unknown))}; '
-                f'it knows {", ".join(self.names)}'
-            )
-        self._wanted = np.array([not names or name in names for name in self.names])
-        self._classes = tuple(names)
+    def name(self) -> str:
+        """What finds the objects, in words."""
+        return f'detector {self.engine.path.name}'
 
     def __call__(self, rgb: np.ndarray) -> list[Detection]:
         """Detect.
@@ -171,7 +132,7 @@ class Detector:
             raise FrameError(
                 f'a detector takes uint8 [H, W, 3] pictures, got {rgb.dtype} {list(rgb.shape)}'
             )
-        parts = [self._detect(rgb)]
+        parts = [self.candidates(rgb)]
         if self.tiles:
             parts += [self._detect_tile(rgb, tile) for tile in _tiles(*rgb.shape[:2])]
         found = Candidates(
@@ -179,13 +140,7 @@ class Detector:
             np.concatenate([part.scores for part in parts]),
             np.concatenate([part.classes for part in parts]),
         )
-        best = found.keep(_suppress(found, self.iou))
-        return [
-            Detection(self.names[index], int(index), float(score), (x1, y1, x2, y2))
-            for (x1, y1, x2, y2), score, index in zip(
-                best.boxes.tolist(), best.scores, best.classes, strict=True
-            )
-        ]
+        return self.detections(found)
 
     def warm_up(self) -> None:
         """Run once, so that the first frame does not wait."""
@@ -202,32 +157,27 @@ class Detector:
         classes = len(self.head.names)
         LOGGER.info('%s: read as %s, %d classes', self.engine.path, self.head, classes)
 
-    def _detect(self, rgb: np.ndarray) -> Candidates:
-        """Run the network on one picture; boxes in its pixels, above the threshold, wanted."""
+    def candidates(self, rgb: np.ndarray) -> Candidates:
+        """Run the network once on a picture, uint8 [H, W, 3], and suppress nothing.
+
+        Returns:
+            Boxes in pixels of the picture, inside of it, of wanted classes, with scores from the
+            threshold on; in no order.
+        """
         height, width = rgb.shape[:2]
         canvas, scale, left, top = self.head.fit(rgb, self.size)
         found = self.head.decode(self._infer(canvas))
-        # Neither above nor below the threshold is NaN, which is to be counted.
-        found = self._sound(found.keep(~(found.scores < self.threshold)))
-        found = found.keep(self._wanted[found.classes])
+        found = self.select(found)
         boxes = (found.boxes - [left, top, left, top]) / scale
         boxes = boxes.clip(0, [width, height, width, height])
         inside = (boxes[:, 2:] > boxes[:, :2]).all(axis=1)
         return Candidates(boxes, found.scores.clip(0, 1), found.classes).keep(inside)
 
-    def _sound(self, found: Candidates) -> Candidates:
-        """Leave out and count what no detector should give."""
-        faults = found.faults(len(self.names))
-        for cause, which in faults.items():
-            if count := int(np.count_nonzero(which)):
-                self.counts[cause] += count
-        return found.keep(~np.logical_or.reduce(list(faults.values())))
-
     def _detect_tile(self, rgb: np.ndarray, tile: tuple[int, int, int, int]) -> Candidates:
         """Detect in a tile and leave out what its inner borders cut: a neighbour sees it whole."""
         height, width = rgb.shape[:2]
         x1, y1, x2, y2 = tile
-        found = self._detect(rgb[y1:y2, x1:x2])
+        found = self.candidates(rgb[y1:y2, x1:x2])
         boxes = found.boxes + np.array([x1, y1, x1, y1])
         cut_before = (boxes[:, :2] < [x1 + _CUT_MARGIN, y1 + _CUT_MARGIN]) & [x1 > 0, y1 > 0]
         cut_after = (boxes[:, 2:] > [x2 - _CUT_MARGIN, y2 - _CUT_MARGIN]) & [
@@ -239,12 +189,8 @@ class Detector:
 
     def _infer(self, canvas: np.ndarray) -> list[np.ndarray]:
         """Run the network on a picture of its own size; all that it gives."""
-        planes = self._planes(canvas)
+        planes = self._planes(self.head, canvas)
         return self.engine(planes.astype(self.engine.inputs[0].dtype, copy=False))
-
-    def _planes(self, canvas: np.ndarray) -> np.ndarray:
-        """Make the network's input of a picture of its own size: float32 [1, 3, H, W]."""
-        return self.head.planes(canvas)
 
 
 def _tiles(height: int, width: int) -> Iterator[tuple[int, int, int, int]]:
@@ -258,20 +204,6 @@ def _tiles(height: int, width: int) -> Iterator[tuple[int, int, int, int]]:
             x2 = min(width, int(np.ceil(x1 + tile_width)))
             y2 = min(height, int(np.ceil(y1 + tile_height)))
             yield x1, y1, x2, y2
-
-
-def _suppress(found: Candidates, iou: float) -> np.ndarray:
-    """Choose the best of overlapping boxes within each class; indices, best first."""
-    if not len(found.scores):
-        return np.zeros(0, np.intp)
-    # Move every class to a place of its own: then one pass serves all of them.
-    offset = found.classes[:, None] * (found.boxes.max() + 1)
-    corners = (found.boxes[:, :2] + offset).astype(np.float64)
-    sizes = (found.boxes[:, 2:] - found.boxes[:, :2]).astype(np.float64)
-    rectangles = np.hstack([corners, sizes]).tolist()
-    indices = cv2.dnn.NMSBoxes(rectangles, found.scores.astype(float).tolist(), 0.0, iou)
-    kept = np.asarray(indices, np.intp).reshape(-1)
-    return kept[np.argsort(-found.scores[kept], kind='stable')][:_MOST_DETECTIONS]
 
 
 def _check_input(engine: Engine) -> None:

@@ -1,5 +1,6 @@
 """The exported generator: a thermal picture in, a daytime colour picture out."""
 
+from dataclasses import replace
 import json
 import logging
 from pathlib import Path
@@ -12,21 +13,28 @@ from morngan_ros.adapters.float_generator import ForeignNetwork
 from morngan_ros.adapters.float_generator import MULTIPLES
 from morngan_ros.adapters.float_generator import no_size_works
 from morngan_ros.adapters.float_generator import padded_sizes
+from morngan_ros.engines import EngineOptions
 from morngan_ros.engines import load_engine
 from morngan_ros.engines.interface import Engine
 from morngan_ros.engines.interface import TensorSpec
 from morngan_ros.engines.model_file import read_model_file
+from morngan_ros.engines.smallest import smallest_side
 from morngan_ros.errors import FrameError
 from morngan_ros.errors import ModelError
 from morngan_ros.errors import OutputError
 from morngan_ros.errors import ProviderError
+from morngan_ros.object_finder import Candidates
 
 LOGGER = logging.getLogger(__name__)
 
-_CONTRACT = "uint8 'thermal' [1, 1, H, W] -> uint8 'color' [1, H, W, 3]"
+_CONTRACT = (
+    "uint8 'thermal' [1, 1, H, W] -> uint8 'color' [1, H, W, 3], perhaps with float 'boxes' "
+    "[1, M, 4] and 'scores' [1, M, C]"
+)
 _FOREIGN = 'float [1, 3 or 1, H, W] -> float [1, 3, H, W]'
 # Grey levels that a frame spans of which an all black or all white picture is no picture.
 _SPAN = 16
+_DEFAULT = EngineOptions()
 
 
 class Generator:
@@ -44,6 +52,7 @@ class Generator:
         info: what the exporter wrote about the model; empty for foreign models.
         sha256: digest of the model file.
         fixed_size: height and width that the model insists on; None where it takes any.
+        objects: names of what its head finds in the thermal frame; empty without a head.
     """
 
     def __init__(
@@ -75,44 +84,34 @@ class Generator:
         if not _keeps_contract(engine):
             _check_foreign(engine)
             self._foreign = ForeignNetwork(engine, input_range, output_range, multiple)
+        self._outputs = {spec.name: i for i, spec in enumerate(engine.outputs)}
+        self.objects = _object_names(engine, self.info)
         self.fixed_size = engine.inputs[0].shape[2:]
         self._resizes = False
+        self._smallest: int | None = None
 
     @classmethod
     def load(
         cls,
         path: str | Path,
-        provider: str = 'auto',
+        options: EngineOptions = _DEFAULT,
         *,
-        precision: str = 'auto',
-        threads: int = 0,
-        allow_fallback: bool = False,
-        size: tuple[int, int] | None = None,
-        cuda_graph: bool = False,
         input_range: tuple[float, float] = (-1.0, 1.0),
         output_range: tuple[float, float] = (-1.0, 1.0),
     ) -> 'Generator':
         """Load a generator; arguments as of `load_engine` and of the class.
 
-        A third-party model that does not run at `size` is loaded for the next larger size to which
-        frames can be padded.
+        A third-party model that does not run at the `size` of its options is loaded for the next
+        larger size to which frames can be padded.
 
         Raises:
             ModelError: the file is missing, broken, or no generator.
             ProviderError: the provider or precision cannot be had on this machine.
         """
         failures: list[ModelError | ProviderError] = []
-        for multiple, padded in _sizes_to_try(path, size):
+        for multiple, padded in _sizes_to_try(path, options.size):
             try:
-                engine = load_engine(
-                    path,
-                    provider,
-                    precision=precision,
-                    threads=threads,
-                    allow_fallback=allow_fallback,
-                    size=padded,
-                    cuda_graph=cuda_graph,
-                )
+                engine = load_engine(path, replace(options, size=padded))
             except (ModelError, ProviderError) as error:
                 failures.append(error)
                 continue
@@ -120,7 +119,7 @@ class Generator:
                 engine, input_range=input_range, output_range=output_range, multiple=multiple
             )
             try:
-                generator._try_size(size)
+                generator._try_size(options.size)
             except ModelError as error:
                 # Its traceback would hold this engine while the next one is loaded.
                 failures.append(error.with_traceback(None))
@@ -153,6 +152,33 @@ class Generator:
             FrameError: `thermal` has another type or shape, or a size that the model cannot take.
             ModelError: the model fails on it or gives something else than a colour picture.
         """
+        return self._run(thermal)[0]
+
+    def with_objects(self, thermal: np.ndarray) -> tuple[np.ndarray, Candidates]:
+        """Colorize one picture, and tell what the head found in the same pass.
+
+        Args:
+            thermal: uint8 [H, W], not empty.
+
+        Returns:
+            uint8 [H, W, 3] RGB, a fresh array, and the finds, in pixels of `thermal`; none from a
+            model without a head.
+
+        Raises:
+            FrameError: as of a call.
+            ModelError: as of a call, or boxes and scores have other shapes than they should.
+        """
+        color, outputs = self._run(thermal)
+        if not self.objects:
+            return color, Candidates(np.zeros((0, 4)), np.zeros(0), np.zeros(0, int))
+        boxes, scores = (outputs[self._outputs[name]] for name in ('boxes', 'scores'))
+        found = _candidates(self.engine, boxes, scores, len(self.objects))
+        height, width = self._fitted(*thermal.shape)
+        scale = np.array([thermal.shape[1] / width, thermal.shape[0] / height])
+        return color, Candidates(found.boxes * np.tile(scale, 2), found.scores, found.classes)
+
+    def _run(self, thermal: np.ndarray) -> tuple[np.ndarray, list[np.ndarray]]:
+        """Colorize a picture of any size; the colour, and all that the model gave."""
         if thermal.dtype != np.uint8 or thermal.ndim != 2 or thermal.size == 0:
             raise FrameError(
                 f'a generator takes uint8 [H, W] pictures, got {thermal.dtype} '
@@ -168,7 +194,8 @@ class Generator:
                 'them; export the model with free axes, or for the size of the camera',
                 *(self.engine.path, self.insists_on, *thermal.shape[::-1]),
             )
-        return _resize(self._colorize(_resize(thermal, size)), thermal.shape)
+        color, outputs = self._colorize(_resize(thermal, size))
+        return _resize(color, thermal.shape), outputs
 
     def warm_up(self, height: int, width: int) -> None:
         """Run once on a ramp, so that the first frame does not wait for a compiler.
@@ -192,12 +219,14 @@ class Generator:
         """Tell the size that the model gets for a frame of this size."""
         return self.fixed_size[0] or height, self.fixed_size[1] or width
 
-    def _colorize(self, thermal: np.ndarray) -> np.ndarray:
-        """Run the model on a frame whose size it takes, and look at what it gives."""
+    def _colorize(self, thermal: np.ndarray) -> tuple[np.ndarray, list[np.ndarray]]:
+        """Run the model on a frame whose size it takes, and look at the picture that it gives."""
+        outputs: list[np.ndarray] = []
         if self._foreign is not None:
             color = self._foreign(thermal)
         else:
-            color = self.engine(thermal[None, None])[0][0]
+            outputs = self._infer(thermal)
+            color = outputs[self._outputs['color']][0]
         if color.shape != (*thermal.shape, 3):
             raise OutputError(
                 f'{self.engine.path}: gives {list(color.shape)} for a picture of '
@@ -211,7 +240,24 @@ class Generator:
                 'try precision fp32',
                 'blank',
             )
-        return color
+        return color, outputs
+
+    def _infer(self, thermal: np.ndarray) -> list[np.ndarray]:
+        """Run a model of ours; a frame that is too small for it is not the model's fault."""
+        try:
+            return self.engine(thermal[None, None])
+        except (ModelError, ProviderError) as error:
+            if self._smallest is None:
+                self._smallest = smallest_side(self.engine.path)
+            if min(thermal.shape) >= self._smallest:
+                raise
+            height, width = thermal.shape
+            raise FrameError(
+                f'a frame of {width}x{height} is too small for {self.engine.path.name}, which '
+                f'takes sides of at least {self._smallest} pixels: enlarge the frames, or use '
+                'another model',
+                'empty',
+            ) from error
 
 
 def _sizes_to_try(
@@ -257,12 +303,49 @@ def _parse_info(engine: Engine) -> dict[str, Any]:
 
 
 def _keeps_contract(engine: Engine) -> bool:
+    outputs = {spec.name: spec for spec in engine.outputs}
+    if len(engine.inputs) != 1 or set(outputs) not in ({'color'}, {'color', 'boxes', 'scores'}):
+        return False
     return (
-        len(engine.inputs) == 1
-        and len(engine.outputs) == 1
-        and _matches(engine.inputs[0], 'u', (1, 1, None, None), name='thermal')
-        and _matches(engine.outputs[0], 'u', (1, None, None, 3), name='color')
+        _matches(engine.inputs[0], 'u', (1, 1, None, None), name='thermal')
+        and _matches(outputs['color'], 'u', (1, None, None, 3))
+        and ('boxes' not in outputs or _matches(outputs['boxes'], 'f', (1, None, 4)))
+        and ('scores' not in outputs or _matches(outputs['scores'], 'f', (1, None, None)))
     )
+
+
+def _object_names(engine: Engine, info: dict[str, Any]) -> tuple[str, ...]:
+    """Read the names of what the head finds; none without a head.
+
+    Raises:
+        ModelError: they are not as many as the model has scores for.
+    """
+    count = next((spec.shape[2] for spec in engine.outputs if spec.name == 'scores'), 0)
+    names = info.get('objects') or []
+    if count == 0:
+        return ()
+    if not isinstance(names, list) or len(names) != (count or len(names)) or not names:
+        raise ModelError(
+            f'{engine.path}: has scores of {count} kinds of objects, and its metadata names '
+            f'{names or "none"}; export it again'
+        )
+    return tuple(str(name) for name in names)
+
+
+def _candidates(engine: Engine, boxes: np.ndarray, scores: np.ndarray, classes: int) -> Candidates:
+    """Pair every box with each class that it has a score for.
+
+    Raises:
+        OutputError: the arrays do not belong together.
+    """
+    if boxes.shape[1:] != (scores.shape[1], 4) or scores.shape[2] != classes:
+        raise OutputError(
+            f'{engine.path}: gives boxes {list(boxes.shape)} and scores {list(scores.shape)}; '
+            f'expected [1, M, 4] and [1, M, {classes}]',
+            'boxes',
+        )
+    rows, kinds = np.nonzero(scores[0])  # NaN is not zero
+    return Candidates(boxes[0, rows], scores[0, rows, kinds], kinds)
 
 
 def _check_foreign(engine: Engine) -> None:

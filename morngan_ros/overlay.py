@@ -6,7 +6,7 @@ from colorsys import hsv_to_rgb
 import cv2
 import numpy as np
 
-from morngan_ros.detector import Detection
+from morngan_ros.object_finder import Detection
 
 _FONT = cv2.FONT_HERSHEY_SIMPLEX
 _GOLDEN_RATIO = 0.618034

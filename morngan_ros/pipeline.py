@@ -8,10 +8,17 @@ from time import perf_counter
 
 import numpy as np
 
-from morngan_ros.detector import Detection
 from morngan_ros.detector import Detector
+from morngan_ros.engines import EngineOptions
 from morngan_ros.exposure import Exposure
 from morngan_ros.generator import Generator
+from morngan_ros.model_head import ModelHead
+from morngan_ros.object_finder import Detection
+
+NO_DETECTOR = 'none'
+"""As a detector: look for no objects, although the model could."""
+
+_DEFAULT = EngineOptions()
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,13 +42,15 @@ class Pipeline:
     """Exposure, generator and, where there is one, detector. For one thread.
 
     Attributes:
+        detector: looks at the colour picture; or the head of the model, which finds objects in the
+            thermal frame in the same pass; None for no detections.
         detector_problem: Why a detector that was asked for is missing; empty if none is.
     """
 
     def __init__(
         self,
         generator: Generator,
-        detector: Detector | None = None,
+        detector: Detector | ModelHead | None = None,
         exposure: Exposure | None = None,
     ) -> None:
         self.generator = generator
@@ -53,58 +62,24 @@ class Pipeline:
     def load(
         cls,
         model: str | Path,
+        options: EngineOptions = _DEFAULT,
         *,
-        detector: str | Path | None = None,
-        provider: str = 'auto',
-        precision: str = 'auto',
-        threads: int = 0,
-        allow_fallback: bool = False,
-        size: tuple[int, int] | None = None,
-        cuda_graph: bool = False,
-        input_range: tuple[float, float] = (-1.0, 1.0),
-        output_range: tuple[float, float] = (-1.0, 1.0),
-        threshold: float = 0.25,
-        iou: float = 0.5,
-        classes: Sequence[str] = (),
-        tiles: bool = False,
-        class_names: Sequence[str] = (),
+        detector: str | Path = '',
     ) -> 'Pipeline':
-        """Load the models; arguments as of `Generator.load` and `Detector.load`.
+        """Load the models; to set more than what runs them, load and give the parts.
 
-        `class_names` are the names of the detector's classes.
+        Args:
+            model: ONNX file of the generator.
+            options: what runs both models, and how.
+            detector: ONNX file of a detector; '' for the head of the model, if it has one;
+                `NO_DETECTOR` goes without.
 
         Raises:
             ModelError: a file is missing, broken, or not of its kind.
             ProviderError: the provider or precision cannot be had on this machine.
         """
-        generator = Generator.load(
-            model,
-            provider,
-            precision=precision,
-            threads=threads,
-            allow_fallback=allow_fallback,
-            size=size,
-            cuda_graph=cuda_graph,
-            input_range=input_range,
-            output_range=output_range,
-        )
-        if detector is None:
-            return cls(generator)
-        return cls(
-            generator,
-            Detector.load(
-                detector,
-                provider,
-                threshold=threshold,
-                iou=iou,
-                classes=classes,
-                tiles=tiles,
-                names=class_names,
-                threads=threads,
-                allow_fallback=allow_fallback,
-                cuda_graph=cuda_graph,
-            ),
-        )
+        generator = Generator.load(model, options)
+        return cls(generator, open_detector(detector, generator, options))
 
     def __call__(self, counts: np.ndarray, stamp: float, *, detect: bool = True) -> Result:
         """Process one frame.
@@ -120,12 +95,16 @@ class Pipeline:
         times = [perf_counter()]
         thermal = self.exposure(counts, stamp)
         times.append(perf_counter())
-        color = self.generator(thermal)
+        detector = self.detector if detect else None
+        if isinstance(detector, ModelHead):
+            color, found = self.generator.with_objects(thermal)
+        else:
+            color = self.generator(thermal)
         times.append(perf_counter())
         seconds = {'exposure': times[1] - times[0], 'generator': times[2] - times[1]}
         detections: list[Detection] = []
-        if detect and self.detector is not None:
-            detections = self.detector(color)
+        if detector is not None:
+            detections = detector(found) if isinstance(detector, ModelHead) else detector(color)
             seconds['detector'] = perf_counter() - times[2]
         return Result(thermal, color, detections, seconds)
 
@@ -139,11 +118,39 @@ class Pipeline:
     @property
     def fallback_reason(self) -> str:
         """Why a model does not run on the provider asked for; empty if all do."""
-        detector = self.detector.engine.fallback_reason if self.detector else ''
-        return self.generator.fallback_reason or detector
+        reason = self.generator.fallback_reason
+        if not reason and isinstance(self.detector, Detector):
+            reason = self.detector.engine.fallback_reason
+        return reason
 
     def warm_up(self, height: int, width: int) -> None:
         """Run the models once for this size, so that the first frame does not wait."""
         self.generator.warm_up(height, width)
-        if self.detector is not None:
+        if isinstance(self.detector, Detector):
             self.detector.warm_up()
+
+
+def open_detector(
+    detector: str | Path,
+    generator: Generator,
+    options: EngineOptions = _DEFAULT,
+    *,
+    names: Sequence[str] = (),
+) -> Detector | ModelHead | None:
+    """Open what finds objects.
+
+    Args:
+        detector: ONNX file; '' for the head of the generator, if it has one; or `NO_DETECTOR`.
+        generator: Whose head may be asked for.
+        options: what runs a detector that is a file.
+        names: of the classes of a detector that is a file, see `Detector`.
+
+    Raises:
+        ModelError: the file is missing, broken, or no detector.
+        ProviderError: the provider cannot be had on this machine.
+    """
+    if str(detector) == NO_DETECTOR:
+        return None
+    if str(detector):
+        return Detector.load(detector, options, names=names)
+    return ModelHead(generator) if generator.objects else None

@@ -10,8 +10,10 @@ from rich.console import Console
 from rich.table import Table
 
 from morngan_ros.errors import MornganError
+from morngan_train.boxes import command as boxes_command
 from morngan_train.checkpoint import CheckpointError
 from morngan_train.data.crops import CropError
+from morngan_train.data.loader import MOST_WORKERS
 from morngan_train.data.reading import DataError
 from morngan_train.data.reading import list_images
 from morngan_train.data.reading import read_thermal
@@ -23,6 +25,7 @@ from morngan_train.export import export
 from morngan_train.export import load_trained
 from morngan_train.export.onnx_file import ExportError
 from morngan_train.export.quantize import calibration_files
+from morngan_train.head import command as head_command
 from morngan_train.masks import command as masks_command
 from morngan_train.masks.teachers import TeacherError
 from morngan_train.prepare import command as prepare_command
@@ -31,6 +34,7 @@ from morngan_train.recipe import Recipe
 from morngan_train.recipe import RecipeError
 from morngan_train.recipe.phases import table
 from morngan_train.recipe.phases import total_epochs
+from morngan_train.recipe.precision import CHOICES
 from morngan_train.report import command as report_command
 from morngan_train.report.evaluations import ReportError
 from morngan_train.scene_parser import command as parser_command
@@ -38,14 +42,13 @@ from morngan_train.training.distributed import LostProcessError
 from morngan_train.training.distributed import together
 from morngan_train.training.fabric import FabricError
 from morngan_train.training.fabric import open_fabric
+from morngan_train.training.ledger import NonFiniteLossError
 from morngan_train.training.nodes import check_launched
 from morngan_train.training.nodes import check_shared
-from morngan_train.training.precision import AUTO
-from morngan_train.training.precision import CHOICES
-from morngan_train.training.step import NonFiniteLossError
-from morngan_train.training.trainer import MOST_WORKERS
 from morngan_train.training.trainer import open_data
 from morngan_train.training.trainer import Trainer
+from morngan_train.training.tuning import LOG_EVERY
+from morngan_train.training.tuning import Tuning
 
 EXPECTED = (
     RecipeError,
@@ -107,9 +110,8 @@ def _parser() -> argparse.ArgumentParser:
     )
     fit.add_argument(
         '--precision',
-        default=AUTO,
         choices=CHOICES,
-        help='of the networks; losses are always float32 (default: %(default)s)',
+        help="of the networks; losses are always float32 (default: the recipe's)",
     )
     fit.add_argument(
         '--workers',
@@ -119,7 +121,7 @@ def _parser() -> argparse.ArgumentParser:
         metavar=f'0..{MOST_WORKERS}',
         help='data loading processes for each device (default: %(default)s)',
     )
-    fit.add_argument('--compile', action='store_true', help='optimise networks by torch.compile')
+    _add_tuning(fit)
     fit.add_argument(
         '--dry-run',
         action='store_true',
@@ -152,11 +154,41 @@ def _parser() -> argparse.ArgumentParser:
     out.set_defaults(run=_export)
     prepare_command.add_parser(commands)
     masks_command.add_parser(commands)
+    boxes_command.add_parser(commands)
+    head_command.add_parser(commands)
     evaluate_command.add_parser(commands)
     experiments_command.add_parser(commands)
     parser_command.add_parser(commands)
     report_command.add_parser(commands)
     return parser
+
+
+def _add_tuning(fit: argparse.ArgumentParser) -> None:
+    fit.add_argument('--compile', action='store_true', help='optimise networks by torch.compile')
+    fit.add_argument(
+        '--channels-last', action='store_true', help='lay pictures out with channels together'
+    )
+    fit.add_argument(
+        '--checkpointing',
+        action='store_true',
+        help='compute features twice instead of keeping them: less memory, more time',
+    )
+    fit.add_argument(
+        '--cache', action='store_true', help='decode all frames once and keep them in memory'
+    )
+    fit.add_argument(
+        '--log-every',
+        type=_positive,
+        metavar='N',
+        help=f'steps between two readings of the losses (default: 1 on a CPU, else {LOG_EVERY})',
+    )
+
+
+def _positive(text: str) -> int:
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError(f'must be at least 1, not {value}')
+    return value
 
 
 def _export(args: argparse.Namespace) -> int:
@@ -188,7 +220,8 @@ def _fit(args: argparse.Namespace) -> int:
     _check_shares(args.data, args.shares)
     out = args.out or Path('runs') / recipe.name
     check_launched(args.devices, args.nodes)
-    fabric = open_fabric(args.accelerator, args.precision, args.devices, args.nodes)
+    precision = args.precision or recipe.precision
+    fabric = open_fabric(args.accelerator, precision, args.devices, args.nodes)
     check_shared(fabric, out)
     trainer = Trainer(
         recipe,
@@ -197,7 +230,13 @@ def _fit(args: argparse.Namespace) -> int:
         fabric,
         shares=args.shares,
         workers=args.workers,
-        compile=args.compile,
+        tuning=Tuning(
+            compile=args.compile,
+            channels_last=args.channels_last,
+            checkpointing=args.checkpointing,
+            cache=args.cache,
+            log_every=args.log_every,
+        ),
     )
     if not _resume(trainer, args.resume) and args.init is not None:
         trainer.start_from(args.init)
@@ -254,6 +293,8 @@ def _dry_run(recipe: Recipe, data: list[Path] | None, shares: list[float] | None
             f'{names}: {len(crops.day)} day, {low}{len(crops.night)} night pictures, '
             f'{steps} steps an epoch, {steps * total_epochs(recipe.schedule)} in all'
         )
+        if crops.labels is not None and crops.labels.finished:
+            console.print(f'label maps not denoised: {", ".join(map(str, crops.labels.finished))}')
     return 0
 
 

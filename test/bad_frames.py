@@ -258,8 +258,6 @@ BAD_COMPRESSED: dict[str, tuple[Callable[[Header], CompressedImage], str]] = {
     'BMP bomb': (_compressed(_patched(_BMP, 18, b'\xff\xff\xff\x7f' * 2), 'bmp'), 'too large'),
     'PGM bomb': (_compressed(b'P5 999999999 999999999 255\n', 'pgm'), 'too large'),
 }
-if tuple(map(int, cv2.__version__.split('.')[:2])) < (4, 6):
-    del BAD_COMPRESSED['TIFF of 32 bits']  # this OpenCV would write it with 8
 
 
 def _padded(dtype: str, padding: int) -> bytes:

@@ -19,6 +19,7 @@ from threading import Thread
 import time
 from typing import Any
 
+from dds_domain import DOMAIN
 from lifecycle_msgs.srv import ChangeState
 from lifecycle_msgs.srv import GetState
 import numpy as np
@@ -47,7 +48,7 @@ BEST_EFFORT = QoSProfile(depth=50, reliability=ReliabilityPolicy.BEST_EFFORT)
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
-os.environ['ROS_DOMAIN_ID'] = str(20 + os.getpid() % 80)
+os.environ['ROS_DOMAIN_ID'] = str(DOMAIN)
 os.environ['ROS_AUTOMATIC_DISCOVERY_RANGE'] = 'LOCALHOST'
 os.environ.setdefault(profile_variable(), str(ROOT / 'config' / 'fastdds.xml'))
 

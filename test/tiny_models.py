@@ -109,6 +109,37 @@ def save_generator(
     )
 
 
+def save_reflecting_generator(path: Path, reach: int) -> Path:
+    """Save a generator that gives grey, after it reflected so many pixels at each border.
+
+    It takes sides of at least one pixel more.
+    """
+    border = [0, 0, reach, reach]
+    constants = {
+        'pads': np.array([*border, *border], np.int64),
+        'starts': np.array([reach, reach], np.int64),
+        'ends': np.array([-reach, -reach], np.int64),
+        'axes': np.array([2, 3], np.int64),
+    }
+    nodes = [
+        helper.make_node('Cast', ['thermal'], ['x'], to=TensorProto.FLOAT),
+        helper.make_node('Pad', ['x', 'pads'], ['padded'], mode='reflect'),
+        helper.make_node('Slice', ['padded', 'starts', 'ends', 'axes'], ['y']),
+        helper.make_node('Concat', ['y', 'y', 'y'], ['planes'], axis=1),
+        helper.make_node('Transpose', ['planes'], ['channels_last'], perm=[0, 2, 3, 1]),
+        helper.make_node('Cast', ['channels_last'], ['color'], to=TensorProto.UINT8),
+    ]
+    uint8 = TensorProto.UINT8
+    return _save(
+        path,
+        nodes,
+        [helper.make_tensor_value_info('thermal', uint8, [1, 1, 'H', 'W'])],
+        [helper.make_tensor_value_info('color', uint8, [1, 'H', 'W', 3])],
+        constants,
+        {'morngan': json.dumps({'contract': 1, 'recipe': 'reflecting'})},
+    )
+
+
 def save_slow_generator(path: Path, layers: int = 100) -> Path:
     """Save a generator that keeps the contract and takes seconds for a picture of 640x512."""
     rng = np.random.default_rng(0)

@@ -11,6 +11,8 @@ from morngan_ros.adapters.detector_metadata import class_names
 from morngan_ros.adapters.detector_metadata import task
 from morngan_ros.engines.interface import Engine
 from morngan_ros.errors import ModelError
+from morngan_ros.object_finder import Candidates
+from morngan_ros.object_finder import SCORE_TOLERANCE
 
 _COCO = (
     'person,bicycle,car,motorcycle,airplane,bus,train,truck,boat,traffic light,fire hydrant,'
@@ -37,44 +39,7 @@ _MOST_FINAL_BOXES = 1000
 _STRIDES = (8, 16, 32, 64)
 # More than the classes need: a rotated box has one, a pose three for each of its points.
 _MOST_ROWS_MORE = 200
-# What half precision and quantisation add to a probability of one.
-_SCORE_TOLERANCE = 0.01
 _BORDER_GREY = 114
-
-
-@dataclass(frozen=True, slots=True)
-class Candidates:
-    """Boxes before thinning out.
-
-    Attributes:
-        boxes: x1, y1, x2, y2, float [N, 4].
-        scores: float [N].
-        classes: int [N].
-    """
-
-    boxes: np.ndarray
-    scores: np.ndarray
-    classes: np.ndarray
-
-    def keep(self, which: np.ndarray) -> 'Candidates':
-        """Take some of them, by a mask or by indices."""
-        return Candidates(self.boxes[which], self.scores[which], self.classes[which])
-
-    def faults(self, classes: int) -> dict[str, np.ndarray]:
-        """Find what no detector should give: bool [N] for each cause.
-
-        Args:
-            classes: how many there are.
-        """
-        with np.errstate(invalid='ignore'):  # infinity less infinity
-            extents = self.boxes[:, 2:] - self.boxes[:, :2]
-        finite = np.isfinite(self.boxes).all(axis=1) & np.isfinite(self.scores)
-        return {
-            'not finite': ~finite,
-            'score beyond one': finite & (self.scores > 1 + _SCORE_TOLERANCE),
-            'without extent': finite & (extents <= 0).any(axis=1),
-            'unknown class': (self.classes < 0) | (self.classes >= classes),
-        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -285,7 +250,7 @@ def check_candidates(engine: Engine, head: Head, found: Candidates) -> None:
         )
     scores = found.scores[found.classes >= 0]  # -1 fills the rows that an end-to-end head leaves
     low, high = (scores.min(), scores.max()) if len(scores) else (0.0, 0.0)
-    if low < -_SCORE_TOLERANCE or high > 1 + _SCORE_TOLERANCE:
+    if low < -SCORE_TOLERANCE or high > 1 + SCORE_TOLERANCE:
         raise ModelError(
             f'{engine.path}: gives scores from {low:.3g} to {high:.3g}, which must lie in 0 to 1; '
             f'it may be {_perhaps(head)}; export it with its last activation, or as detect'

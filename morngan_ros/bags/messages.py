@@ -18,7 +18,7 @@ from morngan_ros.images.codec import decode_image
 from morngan_ros.images.codec import grey_encoding
 
 if TYPE_CHECKING:
-    from morngan_ros.detector import Detection
+    from morngan_ros.object_finder import Detection
 
 
 def stamp_ns(header: Any) -> int:

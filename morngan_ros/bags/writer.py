@@ -1,6 +1,9 @@
 """Writing rosbag2 recordings through the library rosbags."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+import sqlite3
 from types import TracebackType
 from typing import Any
 from typing import Literal
@@ -32,13 +35,11 @@ class BagWriter:
 
     def __init__(self, path: str | Path, storage: str = 'mcap') -> None:
         self.path = Path(path)
-        try:
+        with self._errors_in_words():
             self._writer = Writer(
                 self.path, version=_BAG_VERSION, storage_plugin=StoragePlugin[storage.upper()]
             )
             self._writer.open()
-        except (WriterError, OSError) as error:
-            raise SourceError(f'bag {self.path} cannot be written: {error}') from None
         self._connections: dict[str, Connection] = {}
 
     def __enter__(self) -> 'BagWriter':
@@ -53,15 +54,32 @@ class BagWriter:
         self.close()  # also after an error: what was written so far stays readable
 
     def close(self) -> None:
-        """Write index and metadata; nothing can be appended any more."""
-        self._writer.close()
+        """Write index and metadata; nothing can be appended any more.
+
+        Raises:
+            SourceError: They cannot be written.
+        """
+        with self._errors_in_words():
+            self._writer.close()
 
     def write(self, topic: str, message: Any, recorded_ns: int) -> None:
-        """Append a message that this package made or read."""
+        """Append a message that this package made or read.
+
+        Raises:
+            SourceError: It cannot be written, as on a full disk.
+        """
         kind = message.__msgtype__
         if topic not in self._connections:
             self._connections[topic] = self._writer.add_connection(
                 topic, kind, typestore=typestore()
             )
         data = typestore().serialize_cdr(message, kind)
-        self._writer.write(self._connections[topic], recorded_ns, data)
+        with self._errors_in_words():
+            self._writer.write(self._connections[topic], recorded_ns, data)
+
+    @contextmanager
+    def _errors_in_words(self) -> Iterator[None]:
+        try:
+            yield
+        except (WriterError, OSError, sqlite3.Error) as error:
+            raise SourceError(f'bag {self.path} cannot be written: {error}') from None

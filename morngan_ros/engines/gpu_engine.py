@@ -22,13 +22,13 @@ from morngan_ros.engines.cache import is_cold
 from morngan_ros.engines.cache import read_gate
 from morngan_ros.engines.interface import check_inputs
 from morngan_ros.engines.interface import COMPILED_SHAPES
+from morngan_ros.engines.interface import EngineOptions
 from morngan_ros.engines.interface import known_shapes
 from morngan_ros.engines.interface import last_line
 from morngan_ros.engines.interface import refusal
 from morngan_ros.engines.interface import run_failure
 from morngan_ros.engines.interface import Shapes
 from morngan_ros.engines.interface import TensorSpec
-from morngan_ros.engines.interface import Wish
 from morngan_ros.engines.model_file import ModelFile
 from morngan_ros.engines.onnxruntime_engine import Chain
 from morngan_ros.engines.onnxruntime_engine import describe
@@ -36,7 +36,7 @@ from morngan_ros.engines.onnxruntime_engine import file_precision
 from morngan_ros.engines.onnxruntime_engine import import_onnxruntime
 from morngan_ros.engines.onnxruntime_engine import open_session
 from morngan_ros.engines.onnxruntime_engine import ORT_NAMES
-from morngan_ros.engines.progress import still
+from morngan_ros.engines.progress import log_progress
 from morngan_ros.errors import ModelError
 from morngan_ros.errors import ProviderError
 
@@ -55,17 +55,17 @@ class GpuEngine:
     engine of fixed shape, and what computes with sizes folds away, so that the rest is one piece.
     """
 
-    def __init__(self, file: ModelFile, provider: str, wish: Wish) -> None:
-        self._onnxruntime = import_onnxruntime(provider)
-        self.provider = provider
+    def __init__(self, file: ModelFile, options: EngineOptions) -> None:
+        self.provider = options.provider
+        self._onnxruntime = import_onnxruntime(self.provider)
         self.path = file.path
         self.sha256 = file.sha256
         self.metadata = file.metadata
         self.fallback_reason = ''
         self.cache_folder: Path | None = None
-        self._wish = wish
-        self._tensorrt = gpu_facts.tensorrt_version() if provider == 'tensorrt' else ''
-        self.precision = choose_precision(provider, wish.precision, self._tensorrt)
+        self._asked = options
+        self._tensorrt = gpu_facts.tensorrt_version() if self.provider == 'tensorrt' else ''
+        self.precision = choose_precision(self.provider, options.precision, self._tensorrt)
         try:
             plain = open_session(
                 self._onnxruntime, file.path, [(ORT_NAMES['cpu'], {})], optimize=False
@@ -76,7 +76,7 @@ class GpuEngine:
         self.outputs = describe(plain.get_outputs())
         self._axes = [list(node.shape) for node in plain.get_inputs()]
         self._bound: OrderedDict[Shapes, BoundSession] = OrderedDict()
-        shapes = known_shapes(self.inputs, wish.size)
+        shapes = known_shapes(self.inputs, options.size)
         if shapes is None:
             self._open({}, None)  # whether it can be had at all must not wait for the first frame
         else:
@@ -111,7 +111,7 @@ class GpuEngine:
             self.cache_folder = self._find_folder(shapes)
         session = self._open(axis_sizes(self._axes, shapes), self.cache_folder)
         bound = BoundSession(self._onnxruntime, session, self.inputs, shapes, _DEVICE)
-        if self._wish.cuda_graph and not bound.fixed:
+        if self._asked.cuda_graph and not bound.fixed:
             raise ProviderError(
                 f'provider {self.provider}: a CUDA graph needs outputs of a known size, which '
                 f'{self.path} does not tell; export it for a fixed size'
@@ -130,14 +130,14 @@ class GpuEngine:
                 self.path,
                 folder,
             )
-            building = still('building the TensorRT engine')
+            building = log_progress('building the TensorRT engine')
         try:
             with building:
                 session = open_session(
                     self._onnxruntime,
                     self.path,
                     self._chain(folder),
-                    threads=self._wish.threads,
+                    threads=self._asked.threads,
                     axes=axes,
                 )
         except Exception as error:  # as above
@@ -155,8 +155,8 @@ class GpuEngine:
 
     def _chain(self, folder: Path | None) -> Chain:
         """List the provider with its options, then those that take what it cannot run."""
-        overrides = self._wish.options
-        graph = self._wish.cuda_graph
+        overrides = self._asked.provider_options
+        graph = self._asked.cuda_graph
         version = self._onnxruntime.__version__
         last = (ORT_NAMES['cpu'], dict[str, str]())
         if self.provider == 'cuda':
@@ -196,7 +196,7 @@ class GpuEngine:
             gate.psnr,
             gate.min_psnr,
         )
-        if self._wish.precision != 'auto':
+        if self._asked.precision != 'auto':
             return folder
         self.precision = 'fp32'
         return engine_folder(self._key(shapes))
@@ -209,7 +209,7 @@ class GpuEngine:
             gpu=gpu_facts.describe_gpus(),
             precision=self.precision,
             shapes=shapes_text(self.inputs, shapes),
-            options=json.dumps(dict(self._wish.options), sort_keys=True),
+            options=json.dumps(dict(self._asked.provider_options), sort_keys=True),
         )
 
 

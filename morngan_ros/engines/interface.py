@@ -51,22 +51,34 @@ class TensorSpec:
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
-    """How an engine is to be: the arguments of `load_engine` that all providers take.
+class EngineOptions:
+    """What runs a model, and how.
 
     Attributes:
-        precision: one of `PRECISIONS`.
-        threads: processor threads; 0 leaves the choice to the runtime.
-        options: of the provider, passed through; they override what is set here.
-        size: height and width to compile for at once; None waits for the first frame.
-        cuda_graph: capture a CUDA graph, where TensorRT or CUDA runs.
+        provider: one of `PROVIDERS`; 'auto' takes the first of TensorRT, CUDA, OpenVINO and
+            ONNX Runtime on the CPU that really loads the file, and logs why others did not.
+        precision: one of `PRECISIONS`; 'auto' is bf16 with OpenVINO on a processor that has it,
+            fp16 with TensorRT 10 unless it was found wanting (see `build_engine`), else fp32. The
+            precision of the weights in the file is not its concern.
+        threads: processor threads to compute with; 0 leaves the choice to the runtime.
+        size: height and width of the frames, for which the engine is then built at once; None
+            waits for the first frame, unless the file tells its size.
+        cuda_graph: replay the whole model as one launch, where TensorRT or CUDA runs it. The
+            first frame of every size is then slow.
+        allow_fallback: where the provider that is named cannot load the file, take it in another
+            precision, or the next provider, instead of failing.
+        provider_options: passed through to the provider as they are (for instance
+            `trt_builder_optimization_level`); they override what is set here. With 'auto' they go
+            to whichever provider is chosen.
     """
 
+    provider: str = 'auto'
     precision: str = 'auto'
     threads: int = 0
-    options: Mapping[str, str] = field(default_factory=dict)
     size: tuple[int, int] | None = None
     cuda_graph: bool = False
+    allow_fallback: bool = False
+    provider_options: Mapping[str, str] = field(default_factory=dict)
 
 
 class Engine(Protocol):

@@ -10,11 +10,11 @@ import numpy as np
 from morngan_ros.engines import onnxruntime_wheels
 from morngan_ros.engines.bound_session import numpy_type
 from morngan_ros.engines.interface import check_inputs
+from morngan_ros.engines.interface import EngineOptions
 from morngan_ros.engines.interface import PRECISIONS_OF
 from morngan_ros.engines.interface import refusal
 from morngan_ros.engines.interface import run_failure
 from morngan_ros.engines.interface import TensorSpec
-from morngan_ros.engines.interface import Wish
 from morngan_ros.engines.model_file import ModelFile
 from morngan_ros.errors import ModelError
 from morngan_ros.errors import ProviderError
@@ -34,9 +34,9 @@ class OnnxRuntimeEngine:
 
     provider = 'cpu'
 
-    def __init__(self, file: ModelFile, wish: Wish) -> None:
+    def __init__(self, file: ModelFile, options: EngineOptions) -> None:
         onnxruntime = import_onnxruntime(self.provider)
-        self.precision = file_precision(self.provider, wish.precision)
+        self.precision = file_precision(self.provider, options.precision)
         self.path = file.path
         self.sha256 = file.sha256
         self.metadata = file.metadata
@@ -44,7 +44,10 @@ class OnnxRuntimeEngine:
         self.cache_folder: Path | None = None
         try:
             self._session = open_session(
-                onnxruntime, file.path, [(ORT_NAMES['cpu'], wish.options)], threads=wish.threads
+                onnxruntime,
+                file.path,
+                [(ORT_NAMES['cpu'], options.provider_options)],
+                threads=options.threads,
             )
         except Exception as error:  # ONNX Runtime's errors have no common base but Exception
             raise ModelError(refusal('ONNX Runtime', file.path, error)) from error

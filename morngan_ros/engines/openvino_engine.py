@@ -9,13 +9,13 @@ import numpy as np
 
 from morngan_ros.engines.interface import check_inputs
 from morngan_ros.engines.interface import COMPILED_SHAPES
+from morngan_ros.engines.interface import EngineOptions
 from morngan_ros.engines.interface import known_shapes
 from morngan_ros.engines.interface import PRECISIONS_OF
 from morngan_ros.engines.interface import refusal
 from morngan_ros.engines.interface import run_failure
 from morngan_ros.engines.interface import Shapes
 from morngan_ros.engines.interface import TensorSpec
-from morngan_ros.engines.interface import Wish
 from morngan_ros.engines.model_file import ModelFile
 from morngan_ros.engines.provider_options import openvino_options
 from morngan_ros.errors import ModelError
@@ -29,7 +29,7 @@ class OpenVinoEngine:
 
     provider = 'openvino'
 
-    def __init__(self, file: ModelFile, wish: Wish) -> None:
+    def __init__(self, file: ModelFile, options: EngineOptions) -> None:
         try:
             import openvino
         except ImportError as error:
@@ -42,8 +42,8 @@ class OpenVinoEngine:
         self.fallback_reason = ''
         self.cache_folder: Path | None = None
         self._core = openvino.Core()
-        self.precision = self._choose_precision(wish.precision)
-        self._settings = openvino_options(self.precision, wish.threads, wish.options)
+        self.precision = self._choose_precision(options.precision)
+        self._settings = openvino_options(self.precision, options.threads, options.provider_options)
         try:
             self._model = self._core.read_model(file.path)
         except RuntimeError as error:
@@ -51,7 +51,7 @@ class OpenVinoEngine:
         self.inputs = [_spec(port) for port in self._model.inputs]
         self.outputs = [_spec(port) for port in self._model.outputs]
         self._requests: OrderedDict[Shapes, Any] = OrderedDict()
-        shapes = known_shapes(self.inputs, wish.size)
+        shapes = known_shapes(self.inputs, options.size)
         if shapes is not None:
             # A known size needs no waiting for the first frame to know that it compiles.
             self._request(shapes)

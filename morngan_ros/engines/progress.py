@@ -11,7 +11,7 @@ LOGGER = logging.getLogger(__name__)
 
 
 @contextmanager
-def still(
+def log_progress(
     what: str, every: float = 10.0, say: Callable[[str], None] = LOGGER.info
 ) -> Iterator[None]:
     """Report again and again while the body runs, which may hold no lock of `say`.
@@ -27,7 +27,7 @@ def still(
         while not done.wait(every):
             say(f'still {what}, {monotonic() - start:.0f} s')
 
-    thread = threading.Thread(target=report, name='still', daemon=True)
+    thread = threading.Thread(target=report, name='progress', daemon=True)
     thread.start()
     try:
         yield

@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 
 from morngan_ros.errors import FrameError
+from morngan_ros.images import tiff
 from morngan_ros.images.header import can_hold
 from morngan_ros.images.header import claimed_size
 from morngan_ros.images.palette import PaletteWatch
@@ -44,6 +45,8 @@ ENCODINGS = tuple(_ENCODINGS)
 
 # The channel to take where it is not the first.
 _LUMA_AT = {'uyvy': 1, 'yuv422': 1}
+
+READS_BIG_TIFF = tuple(map(int, cv2.__version__.split('.')[:2])) >= (4, 6)
 
 # No thermal camera comes near: what is larger is a broken header, not a picture.
 MAX_SIDE = 16384
@@ -132,7 +135,7 @@ def decode_compressed(
     if pixels is None:
         raise FrameError(
             f'{what} cannot be decoded ({buffer.size} bytes): '
-            'it is cut short, broken or in an unknown format',
+            f'it is cut short, broken or in an unknown format{_hint(buffer)}',
             'undecodable',
         )
     check_size(pixels.shape[0], pixels.shape[1], max_pixels)
@@ -219,6 +222,14 @@ def _decode_file(buffer: np.ndarray, max_pixels: int, quiet: bool) -> np.ndarray
             return cv2.imdecode(buffer, cv2.IMREAD_UNCHANGED)
     except cv2.error:
         return None
+
+
+def _hint(buffer: np.ndarray) -> str:
+    """Say what an old OpenCV, as that of Ubuntu 22.04, lacks."""
+    if READS_BIG_TIFF or not tiff.is_big(buffer.data):
+        return ''
+    version = cv2.__version__
+    return f'; OpenCV {version} reads no BigTIFF: `tiffcp BIG.tif SMALL.tif` makes a TIFF of it'
 
 
 def _check_layout(what: str, row: int, height: int, step: int, size: int) -> None:

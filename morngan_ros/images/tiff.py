@@ -48,6 +48,11 @@ def is_tiff(data: memoryview) -> bool:
     return bytes(data[:4]) in _SIGNATURES
 
 
+def is_big(data: memoryview) -> bool:
+    """Tell a BigTIFF from other files by its first bytes."""
+    return bytes(data[:4]) in _SIGNATURES[2:]
+
+
 def pages(data: memoryview) -> Iterator[Page]:
     """Read the directories of a file one by one, thumbnails and masks too.
 

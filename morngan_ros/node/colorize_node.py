@@ -5,8 +5,6 @@ all else. The node creates all topics at its start and never destroys one: in th
 rests, it lets frames pass by.
 """
 
-from concurrent.futures import wait
-from dataclasses import replace
 from time import perf_counter
 from typing import Any
 
@@ -29,25 +27,27 @@ from morngan_ros.node import reporter
 from morngan_ros.node.autostart import Autostart
 from morngan_ros.node.health import Health
 from morngan_ros.node.intake import Intake
-from morngan_ros.node.latest import Latest
-from morngan_ros.node.model_manager import Loader
+from morngan_ros.node.model_manager import exposure
+from morngan_ros.node.model_manager import in_words
+from morngan_ros.node.model_manager import ModelManager
+from morngan_ros.node.model_manager import ReloadError
+from morngan_ros.node.model_manager import tune_detector
 from morngan_ros.node.outputs import Outputs
-from morngan_ros.node.parameter_values import unknown_parameters
+from morngan_ros.node.parameter_table import Takes
+from morngan_ros.node.parameter_table import unknown_parameters
 from morngan_ros.node.parameters import Settings
-from morngan_ros.node.parameters import Takes
-from morngan_ros.node.parameters import takes
 from morngan_ros.node.qos_mismatch import QosWatch
 from morngan_ros.node.rate_limit import RateLimit
+from morngan_ros.node.subscriptions import Latest
 from morngan_ros.node.subscriptions import Receiver
 from morngan_ros.node.transitions import refuse_wrong_requests
 from morngan_ros.node.wiring import Wiring
 from morngan_ros.node.worker import Worker
-from morngan_ros.pipeline import Pipeline
 
 # Seconds that a frame under work may take to finish at the end.
 _PATIENCE = 1.0
 # A frame that seems to be older, in seconds, was stamped by another clock, or comes from a bag.
-_AGREEING = 60.0
+_MAX_CLOCK_SKEW_S = 60.0
 
 
 class ColorizeNode(LifecycleNode):
@@ -63,14 +63,9 @@ class ColorizeNode(LifecycleNode):
         refuse_wrong_requests(self)
         self._settings = Settings.declare(self)
         self._state = 'unconfigured'
-        self._problem = ''
-        self._lost_device = ''
         self._device_failed = False
-        self._configuration = 0
-        self._running = self._settings
         self._last_input: float | None = None
         self._rate_limit = RateLimit()
-        self._loader = Loader()
         self._health = Health()
         self._qos = QosWatch(self)
         self._intake = Intake(self._health, self._settings.max_pixels)
@@ -83,6 +78,7 @@ class ColorizeNode(LifecycleNode):
             self.get_logger(),
             self._on_device_failure,
         )
+        self._models = ModelManager(self._worker, lambda: self._settings, self.get_logger())
         self._reporter = reporter.Reporter(self, self._health, self._describe)
         self._open_inputs()
         self.add_on_set_parameters_callback(self._on_parameters)
@@ -119,24 +115,20 @@ class ColorizeNode(LifecycleNode):
     def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Load the models and run them once; without them the node stays unconfigured."""
         self._enter('configuring')
-        self._configuration += 1
-        settings = self._settings
-        # Colour without detections is better than nothing.
-        loading = self._loader.start(settings, without_detector=True)
+        is_done = self._models.configure()
         # In a thread of its own and with an eye on the context, so that a signal ends the wait.
         # Building an engine takes minutes: diagnostics go on meanwhile.
         next_report = perf_counter() + reporter.REPORT_EVERY
-        while not wait([loading], timeout=0.1).done:
-            if not self.context.ok():
-                return TransitionCallbackReturn.FAILURE
-            if perf_counter() > next_report:
-                next_report += reporter.REPORT_EVERY
-                self._reporter.report()
         try:
-            self._adopt(loading.result(), settings)
+            while not is_done():
+                if not self.context.ok():
+                    return TransitionCallbackReturn.FAILURE
+                if perf_counter() > next_report:
+                    next_report += reporter.REPORT_EVERY
+                    self._reporter.report()
         except Exception as error:
-            self._problem = _reason(error)
-            self.get_logger().error(f'not configured: {self._problem}')
+            self._models.problem = in_words(error)
+            self.get_logger().error(f'not configured: {self._models.problem}')
             self._enter('unconfigured')
             return TransitionCallbackReturn.FAILURE
         self._enter('inactive')
@@ -144,7 +136,7 @@ class ColorizeNode(LifecycleNode):
 
     def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Let frames in; not without models, which a failed device may have taken."""
-        if self._worker.pipeline is None and not self._loader.busy:
+        if self._worker.pipeline is None and not self._models.busy:
             self.get_logger().error('not activated: there are no models, clean up and configure')
             return TransitionCallbackReturn.FAILURE
         self._enter('active')
@@ -161,19 +153,19 @@ class ColorizeNode(LifecycleNode):
         """Free what failed; the node can be configured again."""
         self._device_failed = False
         self._enter('unconfigured')
-        self._worker.pipeline = None
+        self._models.drop()
         return TransitionCallbackReturn.SUCCESS
 
     def on_cleanup(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Free the models."""
         self._enter('unconfigured')
-        self._worker.pipeline = None
+        self._models.drop()
         return TransitionCallbackReturn.SUCCESS
 
     def on_shutdown(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Free the models for good."""
         self._enter('finalized')
-        self._worker.pipeline = None
+        self._models.drop()
         return TransitionCallbackReturn.SUCCESS
 
     def _enter(self, state: str) -> None:
@@ -183,34 +175,13 @@ class ColorizeNode(LifecycleNode):
     def _is_configured(self) -> bool:
         return self._state in ('inactive', 'active')
 
-    def _is_still(self, configuration: int) -> bool:
-        """Tell whether nobody has cleaned up since, not even to configure something else."""
-        return self._is_configured() and self._configuration == configuration
-
     def stop(self) -> bool:
         """End the threads; False if one is inside a model, where nothing can interrupt it."""
         self._receiver.stop()
-        loaded = self._loader.stop()
+        loaded = self._models.stop()
         return self._worker.stop(_PATIENCE) and loaded
 
     # Models
-
-    def _adopt(self, pipeline: Pipeline, settings: Settings) -> None:
-        """Take models, and the settings that they were loaded with, for the next frame on."""
-        self._running = settings
-        # Parameters may have changed while the models were loaded.
-        self._settings.tune_detector(pipeline)
-        before = self._worker.pipeline
-        if before is None:
-            self._settings.tune_exposure(pipeline)
-        else:
-            pipeline.exposure = before.exposure  # the scene is the same: no flicker
-        self._worker.pipeline = pipeline
-        self._problem = ''
-        self._lost_device = ''
-        self.get_logger().info(reporter.summary(pipeline))
-        if pipeline.detector_problem:
-            self.get_logger().error(f'no detections: {pipeline.detector_problem}')
 
     async def _on_reload_model(
         self, request: Trigger.Request, response: Trigger.Response
@@ -219,27 +190,15 @@ class ColorizeNode(LifecycleNode):
         if not self._is_configured():
             response.message = 'nothing to reload: configure the node first'
             return response
-        if self._loader.busy:
-            response.message = 'a reload is under way'
-            return response
         assert self.executor is not None
-        configuration, settings = self._configuration, self._settings
-        loading = await self._loader.load(settings, self.executor)
         try:
-            pipeline = loading.result()
-            if not self._is_still(configuration):
-                response.message = 'the node was cleaned up meanwhile'
-                return response
-            self._adopt(pipeline, settings)
-        except Exception as error:
-            response.message = f'the old model stays: {_reason(error)}'
-            self.get_logger().error(response.message)
+            name = await self._models.reload(self.executor)
+        except ReloadError as error:
+            response.message = str(error)
             return response
         response.success = True
-        response.message = f'{pipeline.generator.name} is in use'
+        response.message = f'{name} is in use'
         return response
-
-    # A device that fails
 
     def _on_device_failure(self, reason: str) -> None:
         """Hand a failure over from the worker to the executor, which may change states."""
@@ -247,38 +206,13 @@ class ColorizeNode(LifecycleNode):
             self.executor.create_task(self._recover, reason)
 
     async def _recover(self, reason: str) -> None:
-        """Go on with the processor, or fall into the error state: as `allow_fallback` says."""
+        """Go on with the processor, or fall into the error state."""
         if not self._is_configured() or self._worker.pipeline is not None:
             return  # cleaned up, or replaced already
-        if not self._settings.allow_fallback:
-            self.get_logger().error(f'{reason}; allow_fallback is false: not configured any more')
-            self._fail(reason)
-            return
-        self.get_logger().error(f'{reason}; loading the models on the processor')
-        # Those that ran, for parameters may name others that were refused, or not tried yet. The
-        # first provider on the processor; without it `allow_fallback` leads to the next.
-        settings = replace(
-            self._running, provider='openvino', precision='auto', allow_fallback=True
-        )
-        configuration = self._configuration
         assert self.executor is not None
-        loading = await self._loader.load(settings, self.executor, without_detector=True)
-        if not self._is_still(configuration) or self._worker.pipeline is not None:
-            return  # cleaned up, or reloaded by hand meanwhile
-        try:
-            self._adopt(loading.result(), settings)
-        except Exception as second:
-            self.get_logger().error(f'no fallback: {_reason(second)}')
-            self._fail(reason)
-            return
-        self._lost_device = reason
-
-    def _fail(self, reason: str) -> None:
-        """Go through the error state, from which the node can be configured again."""
-        if self._state == 'active':
+        if not await self._models.recover(reason, self.executor) and self._state == 'active':
             self._device_failed = True
             self.trigger_deactivate()
-        self._problem = reason
 
     # Parameters and enabling
 
@@ -288,9 +222,9 @@ class ColorizeNode(LifecycleNode):
         try:
             settings = self._settings.changed(parameters)
             if pipeline is not None:
-                settings.tune_detector(pipeline)
+                tune_detector(pipeline, settings)
                 if any(p.name.startswith('exposure_') for p in parameters):
-                    settings.tune_exposure(pipeline)
+                    pipeline.exposure = exposure(settings)
         except (ValueError, MornganError) as error:
             return SetParametersResult(successful=False, reason=str(error))
         self._settings = settings
@@ -298,7 +232,7 @@ class ColorizeNode(LifecycleNode):
         self._enter(self._state)
         if any(p.name == 'max_rate' for p in parameters):
             self._rate_limit.reset()
-        later = [p.name for p in parameters if takes(p.name) is Takes.RELOAD]
+        later = [p.name for p in parameters if Settings.takes(p.name) is Takes.RELOAD]
         if later and pipeline is not None:
             self.get_logger().info(f'call ~/reload_model to use the new {", ".join(later)}')
         return SetParametersResult(successful=True)
@@ -337,7 +271,7 @@ class ColorizeNode(LifecycleNode):
         """Time the way from the stamp to here; clocks that do not agree tell nothing."""
         stamped = header.stamp.sec * 10**9 + header.stamp.nanosec
         seconds = (self.get_clock().now().nanoseconds - stamped) * 1e-9
-        if 0 <= seconds < _AGREEING:
+        if 0 <= seconds < _MAX_CLOCK_SKEW_S:
             self._health.observe('transit', seconds)
 
     def _describe(self) -> diagnostics.State:
@@ -346,9 +280,9 @@ class ColorizeNode(LifecycleNode):
         silent = age is None or age > self._settings.stale_after
         return diagnostics.State(
             lifecycle=self._state,
-            problem=self._problem,
+            problem=self._models.problem,
             has_models=pipeline is not None,
-            fallback=self._lost_device or (pipeline.fallback_reason if pipeline else ''),
+            fallback=self._models.lost_device or (pipeline.fallback_reason if pipeline else ''),
             blind=pipeline.detector_problem if pipeline else '',
             trouble=self._worker.trouble,
             enabled=self._settings.enabled,
@@ -358,7 +292,7 @@ class ColorizeNode(LifecycleNode):
             wiring=self._wiring.look(silent=silent, active=self._state == 'active'),
             input_qos=self._qos.inputs(),
             output_qos=self._qos.outputs(),
-            losses=self._outputs.losses,
+            transport_warning=self._outputs.transport_warning,
             facts={} if pipeline is None else reporter.facts(pipeline),
             resources=reporter.resources(),
         )
@@ -366,8 +300,3 @@ class ColorizeNode(LifecycleNode):
 
 def _since(moment: float | None) -> float | None:
     return None if moment is None else perf_counter() - moment
-
-
-def _reason(error: Exception) -> str:
-    """Return the message that was written for people, or all there is."""
-    return str(error) if isinstance(error, MornganError) else repr(error)

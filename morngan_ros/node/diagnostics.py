@@ -33,6 +33,10 @@ _SPOILS = (
 _CHANGES = ('size changed', 'encoding changed')
 
 
+# How the key of the median of a stage ends, after its name.
+MEDIAN = ' p50 (ms)'
+
+
 @dataclass(frozen=True)
 class State:
     """What is said beside the measured figures.
@@ -52,7 +56,7 @@ class State:
             nodes knows it; empty if all is well.
         input_qos: What publishers and the node cannot agree on, in words by topic.
         output_qos: What subscribers and the node cannot agree on, in words by topic.
-        losses: Why images that are watched get lost on their way; empty if they do not.
+        transport_warning: Why images that are watched get lost on their way; empty if they do not.
         facts: Provider, model and the like, by name.
         resources: Memory, threads and the like, by name.
     """
@@ -70,7 +74,7 @@ class State:
     wiring: str
     input_qos: Mapping[str, str]
     output_qos: Mapping[str, str]
-    losses: str
+    transport_warning: str
     facts: Mapping[str, str]
     resources: Mapping[str, str]
 
@@ -169,9 +173,9 @@ def _judge_input(state: State, health: Snapshot) -> tuple[bytes, str]:
 
 def _output(state: State) -> DiagnosticStatus:
     values = _by_topic(state.output_qos)
-    if state.losses:
-        values['losses'] = state.losses
-    troubles = [text for text in (_in_words(state.output_qos), state.losses) if text]
+    if state.transport_warning:
+        values['losses'] = state.transport_warning
+    troubles = [text for text in (_in_words(state.output_qos), state.transport_warning) if text]
     if troubles:
         return _status('output', DiagnosticStatus.WARN, '; '.join(troubles), values)
     return _status('output', DiagnosticStatus.OK, 'nothing stands in the way of results', values)

@@ -18,12 +18,12 @@ from vision_msgs.msg import Detection2DArray
 from vision_msgs.msg import ObjectHypothesis
 from vision_msgs.msg import ObjectHypothesisWithPose
 
-from morngan_ros.detector import Detection
 from morngan_ros.errors import FrameError
 from morngan_ros.images.codec import decode_compressed
 from morngan_ros.images.codec import decode_image
 from morngan_ros.images.codec import MAX_PIXELS
 from morngan_ros.images.crop import Window
+from morngan_ros.object_finder import Detection
 
 
 def to_thermal(msg: Image) -> np.ndarray:

@@ -117,7 +117,7 @@ class Outputs:
         return packed
 
     @property
-    def losses(self) -> str:
+    def transport_warning(self) -> str:
         """Why images that are watched get lost on their way, and the cure; empty if they do not."""
         if 2 * self._image_bytes <= self._segment:
             return ''
@@ -130,6 +130,6 @@ class Outputs:
 
     def _advise_profile(self) -> None:
         """Log once when frames will get lost on their way; diagnostics go on to say it."""
-        if not self._advised and (losses := self.losses):
+        if not self._advised and (transport_warning := self.transport_warning):
             self._advised = True
-            self._logger.warning(losses)
+            self._logger.warning(transport_warning)

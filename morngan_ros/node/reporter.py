@@ -52,7 +52,8 @@ def facts(pipeline: Pipeline) -> dict[str, str]:
         'model sha256': generator.sha256,
         'provider': generator.provider,
         'precision': generator.precision,
-        'detector': pipeline.detector.provider if pipeline.detector else 'off',
+        'detector': pipeline.detector.name if pipeline.detector else 'off',
+        'detector provider': pipeline.detector.provider if pipeline.detector else '',
         'frames are resized to': generator.insists_on,
     }
     return {name: fact for name, fact in named.items() if fact}
@@ -61,12 +62,14 @@ def facts(pipeline: Pipeline) -> dict[str, str]:
 def summary(pipeline: Pipeline) -> str:
     """Say what runs in one line."""
     generator = pipeline.generator
-    detections = 'on' if pipeline.detector else 'off'
-    if not pipeline.detector and not pipeline.detector_problem:
-        detections = 'off: set the parameter detector'
+    detector = pipeline.detector
+    if detector is None:
+        detections = 'detections are off'
+    else:
+        detections = f'detections come from the {detector.name}'
     return (
         f'generator {generator.name} runs on {generator.provider} ({generator.precision}), '
-        f'detections are {detections}'
+        f'{detections}'
     )
 
 

@@ -12,8 +12,8 @@ from functools import partial
 import cv2
 import numpy as np
 
+from morngan_ros.simulation import layout
 from morngan_ros.simulation import movers as movers
-from morngan_ros.simulation import street as background
 from morngan_ros.simulation.canvas import Camera
 from morngan_ros.simulation.canvas import Canvas
 from morngan_ros.simulation.motion import Motion
@@ -22,6 +22,7 @@ from morngan_ros.simulation.picture import Box
 from morngan_ros.simulation.picture import FINE
 from morngan_ros.simulation.picture import Picture
 from morngan_ros.simulation.picture import Thing
+from morngan_ros.simulation.street import paint_street
 from morngan_ros.simulation.trace import trace_car
 from morngan_ros.simulation.trace import trace_walker
 
@@ -125,17 +126,13 @@ class ThermalScene:
     def _crossing(self, t: float) -> Iterator[Thing]:
         """Walk over the crosswalk while the cars wait, in both directions."""
         phase = (t + _START) % _CYCLE
-        span = background.RIGHT_KERB - background.LEFT_KERB + 4
+        span = layout.RIGHT_KERB - layout.LEFT_KERB + 4
         for k in range(_CROSSING):
             walked = (phase - 8.0 - 1.1 * self._ways[k, 0]) * (1.2 + 0.25 * self._ways[k, 1])
             if not 0 < walked < span:
                 continue
             to_right = k % 2 == 0
-            x = (
-                background.LEFT_KERB - 2 + walked
-                if to_right
-                else background.RIGHT_KERB + 2 - walked
-            )
+            x = layout.LEFT_KERB - 2 + walked if to_right else layout.RIGHT_KERB + 2 - walked
             z = 13.6 + 0.9 * k
             yield self._walking(k, x, z, np.pi / 2 if to_right else -np.pi / 2, walked)
 
@@ -149,9 +146,9 @@ class ThermalScene:
             away = turn < far - near
             z = near + turn if away else far - (turn - (far - near))
             low, high = (
-                (background.RIGHT_KERB + 1.4, background.RIGHT_WALL - 1.3)
+                (layout.RIGHT_KERB + 1.4, layout.RIGHT_WALL - 1.3)
                 if on_right
-                else (background.LEFT_WALL + 1.2, background.LEFT_KERB - 1.4)
+                else (layout.LEFT_WALL + 1.2, layout.LEFT_KERB - 1.4)
             )
             x = low + (high - low) * self._ways[k, 2]
             yield self._walking(k, x, z, 0.0 if away else np.pi, walked)
@@ -193,7 +190,7 @@ def _driven(camera: Camera, car: movers.Car, pose: movers.Pose, key: str) -> Thi
 def _build_background(camera: Camera, rng: np.random.Generator) -> Picture:
     """Paint all that stands still, from far to near, and bring it to the picture's size."""
     canvas = Canvas(camera, FINE)
-    background.paint_street(canvas, rng)
+    paint_street(canvas, rng)
     size = (camera.width, camera.height)
     middle = slice(FINE // 2, None, FINE)
     picture = Picture(
@@ -224,7 +221,7 @@ def _cast_cars(rng: np.random.Generator) -> list[tuple[movers.Car, float, float]
     # seconds, when nobody walks there.
     for away, delay in ((True, 0.0), (True, 3.2), (False, 14.2), (False, 17.0)):
         car = movers.Car(bool(rng.random() < 0.5), away, True, float(rng.normal(0, 0.6)))
-        x = background.LANE_AWAY if away else background.LANE_TOWARD
+        x = layout.LANE_AWAY if away else layout.LANE_TOWARD
         cast.append((car, x, delay + float(rng.uniform(0, 0.8))))
     return cast
 

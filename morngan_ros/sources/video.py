@@ -27,6 +27,10 @@ _COUNTS = cv2.VideoWriter.fourcc(*'Y16 ')
 # How FFmpeg calls grey of 16 bits, low byte first: all that OpenCV keeps of deep formats.
 _GREY_16 = b'Y1\x00\x10'
 
+# Raw colours of 5 bits. AVI has no name for raw counts of 16 bits, so files that hold them, 16 bits
+# a pixel and no codec, say this.
+_COLOURS_OF_5_BITS = b'RGB\x0f'
+
 # Containers only estimate how many frames they hold.
 _SURELY_CUT = 0.9
 
@@ -80,6 +84,11 @@ class Video:
         self.length = 0 if self._is_stream else max(0, int(claimed))
         pixel_format = int(self._capture.get(cv2.CAP_PROP_CODEC_PIXEL_FORMAT)) & 0xFFFFFFFF
         self._format = struct.pack('<I', pixel_format)
+        if self._format == _COLOURS_OF_5_BITS:
+            raise SourceError(
+                f'video {self._name} claims raw colours of 5 bits, as AVI files do that hold raw '
+                'counts of 16 bits; write the counts as FFV1: docs/files.md has the commands'
+            )
         self._ask_for_counts()
 
     def __enter__(self) -> 'Video':

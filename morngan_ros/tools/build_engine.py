@@ -26,6 +26,7 @@ from rich.progress import TextColumn
 from rich.progress import TimeElapsedColumn
 
 from morngan_ros.detector import Detector
+from morngan_ros.engines import EngineOptions
 from morngan_ros.engines import PRECISIONS
 from morngan_ros.engines import PROVIDERS
 from morngan_ros.engines.cache import Gate
@@ -140,24 +141,26 @@ def main(argv: Sequence[str] | None = None) -> int:
         task = progress.add_task(f'build for {options.provider}', total=1)
         engine = Generator.load(
             model,
-            options.provider,
-            precision=options.precision,
-            threads=options.threads,
-            size=(height, width),
-            cuda_graph=options.cuda_graph,
+            EngineOptions(
+                options.provider,
+                precision=options.precision,
+                threads=options.threads,
+                size=(height, width),
+                cuda_graph=options.cuda_graph,
+            ),
         )
         with suppress(OutputError):  # the comparison counts such pictures, and the gate fails
             engine.warm_up(height, width)
         if options.detector is not None:  # its engine too is built, in fp32 as always
             Detector.load(
                 options.detector,
-                options.provider,
+                EngineOptions(options.provider, cuda_graph=options.cuda_graph),
                 names=options.class_names,
-                cuda_graph=options.cuda_graph,
             )
         progress.update(task, completed=1)
         reference = Generator.load(
-            options.reference or model, 'cpu', precision='fp32', threads=options.threads
+            options.reference or model,
+            EngineOptions('cpu', precision='fp32', threads=options.threads),
         )
         reference.warm_up(height, width)
         result = compare(engine, reference, frames, progress)

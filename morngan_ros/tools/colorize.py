@@ -12,12 +12,18 @@ import numpy as np
 
 from morngan_ros.bags import is_bag
 from morngan_ros.bags import STORAGES
+from morngan_ros.detector import Detector
+from morngan_ros.engines import EngineOptions
 from morngan_ros.engines import PROVIDERS
 from morngan_ros.errors import FrameError
+from morngan_ros.errors import OutputError
 from morngan_ros.errors import SourceError
+from morngan_ros.generator import Generator
 from morngan_ros.images.crop import Crop
 from morngan_ros.images.suffixes import VIDEO_SUFFIXES
 from morngan_ros.overlay import draw
+from morngan_ros.pipeline import NO_DETECTOR
+from morngan_ros.pipeline import open_detector
 from morngan_ros.pipeline import Pipeline
 from morngan_ros.pipeline import Result
 from morngan_ros.shipped import default_model
@@ -69,23 +75,17 @@ def colorize_input(options: argparse.Namespace) -> int:
     for output in (options.out, options.detections):
         if output is not None:
             cli.claim_output(output, options.input, options.overwrite)
-    pipeline = Pipeline.load(
-        options.model or default_model(options.provider),
-        detector=options.detector,
-        provider=options.provider,
-        precision=options.precision,
-        threads=options.threads,
-        input_range=tuple(options.model_input_range),
-        output_range=tuple(options.model_output_range),
-        threshold=options.threshold,
-        classes=options.classes,
-        tiles=options.tiles,
-        class_names=options.class_names,
-    )
+    pipeline = _load(options)
     pipeline.exposure = exposure
+    detects = pipeline.detector is not None
+    if not detects and (options.overlay or options.detections is not None):
+        raise SourceError(
+            f'--overlay and --detections need something that detects: {pipeline.generator.name} '
+            'has no head for objects, so give --detector FILE.onnx'
+        )
     started = perf_counter()
     with ExitStack() as stack:
-        opened = _open_sinks(options, source, stack)
+        opened = _open_sinks(options, source, stack, detects=detects)
         done = colorize(source, cli.crop(options), pipeline, opened, skipped)
     if done == 0:
         raise SourceError(f'{source.label}: none of its frames could be colorized')
@@ -100,12 +100,30 @@ def colorize_input(options: argparse.Namespace) -> int:
     return skipped.exit_code()
 
 
+def _load(options: argparse.Namespace) -> Pipeline:
+    """Load the models that the command line names."""
+    engine = EngineOptions(options.provider, options.precision, options.threads)
+    generator = Generator.load(
+        options.model or default_model(options.provider),
+        engine,
+        input_range=tuple(options.model_input_range),
+        output_range=tuple(options.model_output_range),
+    )
+    detector = open_detector(options.detector, generator, engine, names=options.class_names)
+    if detector is not None:
+        detector.threshold = options.threshold
+        detector.classes = options.classes
+    if isinstance(detector, Detector):
+        detector.tiles = options.tiles
+    return Pipeline(generator, detector)
+
+
 def colorize(
     source: Source,
     crop: Crop,
     pipeline: Pipeline,
     opened: Sequence[sinks.Sink],
-    on_bad: Callable[[str, FrameError], None],
+    on_bad: Callable[[str, FrameError | OutputError], None],
 ) -> int:
     """Send every frame of the source through the pipeline into the sinks, with a progress bar.
 
@@ -114,10 +132,15 @@ def colorize(
         crop: What is kept of them.
         pipeline: Its exposure goes on from frame to frame, by their stamps.
         opened: Get the results in order; they are not closed.
-        on_bad: Called for a frame that the pipeline or a sink refuses.
+        on_bad: Called for a frame that the pipeline or a sink refuses, and for one of which the
+            model makes no picture.
 
     Returns:
         How many frames were colorized.
+
+    Raises:
+        OutputError: The model makes no picture of anything.
+        SourceError: A sink cannot be written, as on a full disk.
     """
     done = 0
     with cli.progress() as progress:
@@ -128,6 +151,11 @@ def colorize(
                     for sink in opened:
                         sink.write(frame, result)
                 except FrameError as error:
+                    on_bad(frame.name, error)
+                    continue
+                except OutputError as error:
+                    if done == 0:  # a ramp tells whether it is this frame alone
+                        pipeline.generator.warm_up(*frame.counts.shape)
                     on_bad(frame.name, error)
                     continue
                 done += 1
@@ -189,7 +217,13 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
     models.add_argument('--precision', default='auto', help='fp32, bf16, ... (default: auto)')
     models.add_argument('--threads', type=int, default=0, help='0: as many as there are cores')
     found = parser.add_argument_group('detections')
-    found.add_argument('--detector', type=Path, help='YOLO or YOLOX export (.onnx)')
+    found.add_argument(
+        '--detector',
+        default='',
+        metavar='FILE',
+        help='YOLO or YOLOX export (.onnx), or none (default: the head of the model, if it has '
+        'one)',
+    )
     found.add_argument(
         '--class-names',
         type=cli.names,
@@ -217,10 +251,8 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
 def _check(options: argparse.Namespace, source: Source) -> None:
     """Refuse what cannot be meant before anything is written."""
     suffix = options.out.suffix.lower()
-    if options.detector is None and (options.overlay or options.detections is not None):
-        raise SourceError('--overlay and --detections need --detector FILE.onnx')
     if (
-        options.detector is not None
+        options.detector not in ('', NO_DETECTOR)
         and not options.overlay
         and options.detections is None
         and not _makes_bag(options)
@@ -253,9 +285,11 @@ def _makes_bag(options: argparse.Namespace) -> bool:
     return is_bag(Path(options.input)) and options.out.suffix.lower() not in others
 
 
-def _open_sinks(options: argparse.Namespace, source: Source, stack: ExitStack) -> list[sinks.Sink]:
+def _open_sinks(
+    options: argparse.Namespace, source: Source, stack: ExitStack, *, detects: bool
+) -> list[sinks.Sink]:
     """Open what --out and --detections name; they are closed with the stack."""
-    opened = [_open_out(options, source)]
+    opened = [_open_out(options, source, detects=detects)]
     if options.detections is not None:
         is_json = options.detections.suffix.lower() == '.json'
         kind = sinks.JsonDetections if is_json else sinks.CsvDetections
@@ -265,11 +299,11 @@ def _open_sinks(options: argparse.Namespace, source: Source, stack: ExitStack) -
     return opened
 
 
-def _open_out(options: argparse.Namespace, source: Source) -> sinks.Sink:
+def _open_out(options: argparse.Namespace, source: Source, *, detects: bool) -> sinks.Sink:
     out: Path = options.out
     overlay = bool(options.overlay)
     if _makes_bag(options):
-        return sinks.BagSink(out, options.storage, options.detector is not None, overlay)
+        return sinks.BagSink(out, options.storage, detects, overlay)
     to_picture = _overlay if overlay else _color
     if out.suffix.lower() in VIDEO_SUFFIXES:
         return sinks.VideoSink(out, source.rate, to_picture)

@@ -23,10 +23,12 @@ from rich.progress import TaskID
 from morngan_ros.bags import BagReader
 from morngan_ros.bags import COMPRESSED_IMAGE
 from morngan_ros.bags import is_bag
+from morngan_ros.engines import EngineOptions
 from morngan_ros.errors import FrameError
 from morngan_ros.errors import ModelError
 from morngan_ros.errors import MornganError
 from morngan_ros.errors import SourceError
+from morngan_ros.pipeline import NO_DETECTOR
 from morngan_ros.pipeline import Pipeline
 from morngan_ros.shipped import default_model
 from morngan_ros.sources import open_source
@@ -50,7 +52,7 @@ SLOWEST, FASTEST, TRIALS = 1.0, 10.0, 5
 LOADING, CONNECTING, STALLED = 120.0, 20.0, 15.0
 
 OUTPUTS = ('color/image_raw', 'color/camera_info', 'overlay/image_raw', 'detections')
-NO_DETECTOR = (
+DETECTIONS_OFF = (
     'Detections are off. Add DETECTOR=FILE.onnx to make demo: a file that YOLOX publishes '
     '(Apache-2.0), or an export of Ultralytics (AGPL-3.0), see README.md'
 )
@@ -90,8 +92,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; returns the exit code."""
     options = _parse(argv)
     model = options.model or default_model(options.provider)
-    for file in filter(None, (model, options.detector)):
-        if not file.is_file():
+    for file in (model, options.detector):
+        if str(file) not in ('', NO_DETECTOR) and not Path(file).is_file():
             raise ModelError(f'{file}: no such model file')
     first = _first_counts(options)
     if options.rate is None and not is_bag(Path(options.input)):
@@ -108,8 +110,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         'image_transport': 'compressed' if _is_compressed(options) else 'raw',
         'warm_up_size': f'[{first.shape[1]}, {first.shape[0]}]',
     }
-    if options.detector is not None:
-        parameters['detector'] = options.detector.resolve()
+    if options.detector not in ('', NO_DETECTOR):
+        options.detector = str(Path(options.detector).resolve())
+    parameters['detector'] = options.detector
     published = run(options, source.length, parameters)
     result = recording.read(options.out / 'demo.mcap')
     summary = summarize(result, source.label, published)
@@ -119,10 +122,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         raise SourceError(
             f'none of {published} frames came back from the node; see {options.out}/node.log'
         )
-    _save_sheet(options.out / 'contact_sheet.png', result, summary, bool(options.detector))
+    detects = summary['detector'] != 'off'
+    _save_sheet(options.out / 'contact_sheet.png', result, summary, detects)
     print(_closing_line(options.out, summary))
-    if options.detector is None:
-        print(NO_DETECTOR)
+    if not detects:
+        print(DETECTIONS_OFF)
     if summary['frames_colorized'] < ENOUGH * published:
         raise SourceError(
             f'only {summary["frames_colorized"]} of {published} frames were colorized: '
@@ -137,7 +141,7 @@ def affordable_rate(model: Path, options: argparse.Namespace, counts: np.ndarray
 
     The rest is for the source, the recorder, the overlay and a machine that slows down.
     """
-    pipeline = Pipeline.load(model, detector=options.detector, provider=options.provider)
+    pipeline = Pipeline.load(model, EngineOptions(options.provider), detector=options.detector)
     pipeline.warm_up(*counts.shape)
     seconds = [sum(pipeline(counts, float(i)).seconds.values()) for i in range(TRIALS)]
     return round(min(FASTEST, max(SLOWEST, 1 / (3 * statistics.median(seconds)))), 1)
@@ -174,7 +178,7 @@ def run(options: argparse.Namespace, length: int, parameters: dict[str, Any]) ->
         progress.update(task, description='colorize')
         camera = start('source', source)
         _follow(camera, observer, children, stop.is_set, progress, task)
-        published = _published(camera)
+        published = int(json.loads(_replay_report(options).read_text())['frames'])
         progress.update(task, total=published)
         _let_finish(observer, published, progress, task)
         children[0].end()
@@ -185,7 +189,7 @@ def _commands(
     options: argparse.Namespace, parameters: dict[str, Any]
 ) -> tuple[list[str], list[str], list[str]]:
     replay = ['morngan_ros.tools.replay', str(options.input), '--publish-as', 'image_raw']
-    replay += ['--wait', '2']
+    replay += ['--wait', '2', '--report', str(_replay_report(options))]
     if options.topic is not None:
         replay += ['--topic', options.topic]
     if options.rate is not None:
@@ -198,6 +202,11 @@ def _commands(
     recorder = ['morngan_ros.tools.recorder', 'image_raw', 'image_raw/compressed', 'camera_info']
     recorder += [*OUTPUTS, '/diagnostics', '--out', str(options.out / 'demo.mcap'), '--overwrite']
     return replay, node, recorder
+
+
+def _replay_report(options: argparse.Namespace) -> Path:
+    """Name the file in which the source tells what it published."""
+    return options.out / 'source.json'
 
 
 def _wait(
@@ -261,14 +270,6 @@ def _let_finish(observer: Observer, published: int, progress: Progress, task: Ta
     time.sleep(0.3)
 
 
-def _published(camera: Child) -> int:
-    """Read from its last words how many frames the source published."""
-    words = camera.last_words().split()
-    if len(words) < 2 or words[0] != 'published':
-        raise MornganError(f'the source ended strangely: {camera.last_words()}')
-    return int(words[1])
-
-
 def summarize(result: recording.Recording, source: str, published: int) -> dict[str, Any]:
     """Put into numbers what was recorded.
 
@@ -291,7 +292,7 @@ def summarize(result: recording.Recording, source: str, published: int) -> dict[
         'precision': result.node.get('precision', 'unknown'),
         'model': result.node.get('model', 'unknown'),
         'model_sha256': result.node.get('model sha256', 'unknown'),
-        'detector_provider': result.node.get('detector', 'off'),
+        'detector': result.node.get('detector', 'off'),
     }
 
 
@@ -327,7 +328,7 @@ def _closing_line(out: Path, summary: dict[str, Any]) -> str:
 def _make_room(out: Path) -> None:
     """Make the folder; results of an earlier run must not be taken for those of this one."""
     out.mkdir(parents=True, exist_ok=True)
-    for name in ('contact_sheet.png', 'demo.mcap', 'summary.json'):
+    for name in ('contact_sheet.png', 'demo.mcap', 'source.json', 'summary.json'):
         (out / name).unlink(missing_ok=True)
 
 
@@ -357,7 +358,12 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
         '--input', default='sim', help="folder, video, bag, or 'sim[:WIDTHxHEIGHT]' (default)"
     )
     parser.add_argument('--topic', help='image topic of a bag (default: what looks thermal)')
-    parser.add_argument('--detector', type=Path, help='YOLO export (.onnx)')
+    parser.add_argument(
+        '--detector',
+        default='',
+        metavar='FILE',
+        help='YOLO or YOLOX export (.onnx), or none (default: the head of the model)',
+    )
     parser.add_argument('--model', type=Path, help='generator (default: the one that ships)')
     parser.add_argument('--provider', default='auto', help='what runs the models')
     parser.add_argument(

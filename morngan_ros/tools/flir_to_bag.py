@@ -13,9 +13,9 @@ from pathlib import Path
 import re
 from typing import NamedTuple
 
-from morngan_ros.detector import Detection
 from morngan_ros.errors import FrameError
 from morngan_ros.errors import SourceError
+from morngan_ros.object_finder import Detection
 from morngan_ros.sources.frames import IMAGE_SUFFIXES
 from morngan_ros.sources.frames import read_picture
 from morngan_ros.tools.support import cli

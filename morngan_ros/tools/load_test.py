@@ -14,7 +14,6 @@ import itertools
 import json
 import os
 from pathlib import Path
-import re
 import tempfile
 import threading
 import time
@@ -29,6 +28,7 @@ from sensor_msgs.msg import Image
 from morngan_ros.errors import SourceError
 from morngan_ros.host import proc
 from morngan_ros.host.allocator import set_up_allocator
+from morngan_ros.node.diagnostics import MEDIAN
 from morngan_ros.shipped import default_model
 from morngan_ros.tools.support import cli
 from morngan_ros.tools.support import ros
@@ -212,8 +212,11 @@ def _cores(cpu: Sequence[tuple[int, float]], stamps: Sequence[int]) -> float | N
 
 def _stages(values: Mapping[str, str]) -> dict[str, float]:
     """Read the median of each stage from the figures of the node."""
-    found = {re.fullmatch(r'(.+) p50 \(ms\)', name): value for name, value in values.items()}
-    return {match[1]: float(value) for match, value in found.items() if match}
+    return {
+        name.removesuffix(MEDIAN): float(value)
+        for name, value in values.items()
+        if name.endswith(MEDIAN)
+    }
 
 
 def summarize(

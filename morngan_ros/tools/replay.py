@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from collections.abc import Sequence
 from functools import partial
 from importlib import import_module
+import json
 import math
 from pathlib import Path
 import posixpath
@@ -240,10 +241,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         seconds = time.monotonic() - started
         pauses.sum_up()
         ros.deliver(tape.publishers)
-        print(
-            f'published {frames} frames of {tape.label} on {tape.images.topic_name} '
-            f'in {seconds:.1f} s'
-        )
+        topic = tape.images.topic_name
+        print(f'published {frames} frames of {tape.label} on {topic} in {seconds:.1f} s')
+    if options.report is not None:
+        report = {'source': tape.label, 'topic': topic, 'frames': frames, 'seconds': seconds}
+        options.report.write_text(json.dumps(report, indent=2) + '\n')
     if frames == 0 and skipped:
         raise SourceError(f'{tape.label}: none of its frames could be read')
     return skipped.exit_code()
@@ -339,6 +341,7 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
         '--wait', type=int, default=0, metavar='N', help='start when N subscribers are connected'
     )
     parser.add_argument('--frames', type=int, help='end after so many frames')
+    parser.add_argument('--report', type=Path, help='JSON file: source, topic, frames, seconds')
     made = parser.add_argument_group('for input without stamps (all but bags)')
     made.add_argument(
         '--fps', type=float, help="frames a second (default: the video's own, else 10)"

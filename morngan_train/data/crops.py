@@ -32,6 +32,20 @@ class Crop:
         # The exact form looks at the centres of pixels, like the interpolations of pictures.
         return self._cut(labels, cv2.INTER_NEAREST_EXACT)
 
+    def boxes(self, boxes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Move boxes along: rows of class, x1, y1, x2, y2, float [N, 5], in pixels of the picture.
+
+        Returns:
+            Those of which a part is left, cut at the borders, in pixels of the crop; and which of
+            the rows they are, bool [N].
+        """
+        corners = (boxes[:, 1:] - np.tile([self.left, self.top], 2)) * (self.size / self.side)
+        if self.flip:
+            corners[:, [0, 2]] = self.size - corners[:, [2, 0]]
+        corners = corners.clip(0, self.size)
+        left: np.ndarray = (corners[:, 2:] > corners[:, :2]).all(1)
+        return np.hstack([boxes[:, :1], corners])[left], left
+
     def _cut(self, image: np.ndarray, interpolation: int) -> np.ndarray:
         window = image[self.top : self.top + self.side, self.left : self.left + self.side]
         if self.side != self.size:
@@ -88,6 +102,35 @@ def focus(crop: Crop, labels: np.ndarray, share: float, rng: np.random.Generator
     if not there:
         return crop
     pixels = np.argwhere(labels == rng.choice(there))
-    corner = pixels[rng.integers(len(pixels))] - rng.integers(crop.side, size=2)
-    top, left = np.clip(corner, 0, np.subtract(labels.shape, crop.side))
+    return _showing(crop, pixels[rng.integers(len(pixels))], labels.shape, rng)
+
+
+def focus_on_boxes(
+    crop: Crop, boxes: np.ndarray, shape: tuple[int, int], share: float, rng: np.random.Generator
+) -> Crop:
+    """Move a share of crops so that they show the middle of an object, where there is any.
+
+    Args:
+        crop: As it was drawn.
+        boxes: Of the picture, rows of class, x1, y1, x2, y2 in pixels, float [N, 5].
+        shape: Height and width of the picture.
+        share: How many crops are moved, in [0, 1].
+        rng: Source of randomness.
+
+    Returns:
+        A crop of the same side.
+    """
+    if rng.random() >= share or not len(boxes):
+        return crop
+    x1, y1, x2, y2 = boxes[rng.integers(len(boxes)), 1:]
+    middle = np.array([(y1 + y2) / 2, (x1 + x2) / 2]).astype(int)
+    return _showing(crop, middle, shape, rng)
+
+
+def _showing(
+    crop: Crop, pixel: np.ndarray, shape: tuple[int, ...], rng: np.random.Generator
+) -> Crop:
+    """Move a crop so that it shows a pixel, row and column, somewhere."""
+    corner = pixel - rng.integers(crop.side, size=2)
+    top, left = np.clip(corner, 0, np.subtract(shape, crop.side))
     return replace(crop, top=int(top), left=int(left))

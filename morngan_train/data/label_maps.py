@@ -8,6 +8,7 @@ import numpy as np
 
 from morngan_train.classes import Label
 from morngan_train.data.folders import Pictures
+from morngan_train.data.prepared import masks_are_finished
 from morngan_train.data.reading import check_size
 from morngan_train.data.reading import DataError
 from morngan_train.data.reading import find_companions
@@ -34,7 +35,8 @@ class LabelMaps:
         pictures: Of `trainA`. Beside it lie `masks_cityscapes` and perhaps `masks_coco`, PNG files
             of trainIds under the names of the pictures.
         fusion: What masks_coco covers, see `morngan_train.labels.fusion.fuse`.
-        denoise: Apply semantic denoising.
+        denoise: Apply semantic denoising, but to the label maps of data folders whose record calls
+            them finished.
 
     Raises:
         DataError: A mask is missing (only the whole of masks_coco may be absent), or masks_coco
@@ -54,6 +56,7 @@ class LabelMaps:
         if any((folder.parent / COCO).is_dir() for folder in pictures.folders):
             self.coco = pictures.companions(lambda root, files: _find(root / COCO, files))
         self.fusion = fusion
+        self.finished = [f.parent for f in pictures.folders if masks_are_finished(f.parent)]
         self.denoise = denoise
         if self.coco is not None and fusion == 'panoptic':
             _check_for_buildings(self.coco)
@@ -91,7 +94,8 @@ class LabelMaps:
             labels = fuse(cityscapes, coco, self.fusion)
         except ValueError as error:
             raise DataError(f'{self.cityscapes[i]} or its partner in {COCO}: {error}') from error
-        return denoise_day(labels, rgb) if self.denoise else labels
+        finished = self.pictures[i].parent.parent in self.finished
+        return denoise_day(labels, rgb) if self.denoise and not finished else labels
 
 
 def _check_for_buildings(files: list[Path]) -> None:

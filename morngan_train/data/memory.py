@@ -35,7 +35,13 @@ def distribution(labels: np.ndarray) -> np.ndarray:
         float32 [6], in the order of SMALL_SAMPLE: shares of the crop minus their mean, of length 1.
         All zeros where there is nothing to look for: no such class, or all in equal shares.
     """
-    pixels = np.bincount(labels.ravel(), minlength=UNLABELLED + 1)[list(SMALL_SAMPLE)]
+    return distribution_of(
+        np.bincount(labels.ravel(), minlength=UNLABELLED + 1)[list(SMALL_SAMPLE)]
+    )
+
+
+def distribution_of(pixels: np.ndarray) -> np.ndarray:
+    """Return the `distribution` of a crop by its pixels of each small-sample class, int [6]."""
     # Six times the difference from the mean, in whole pixels: zero is exactly zero.
     centred = len(SMALL_SAMPLE) * pixels - pixels.sum()
     length = np.linalg.norm(centred)
@@ -101,6 +107,13 @@ class Memory:
         self._entry_of[index] = n
         self._count += 1
         return True
+
+    def forget(self, step: int) -> None:
+        """Take back what was stored at `step` or later."""
+        kept = self.prefix(step)
+        self._entry_of[self._index[kept : self._count]] = self.images
+        self._vectors[:, kept : self._count] = 0
+        self._count = kept
 
     def prefix(self, step: int) -> int:
         """Count the entries that were stored at steps before `step`."""

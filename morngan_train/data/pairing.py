@@ -68,7 +68,8 @@ class GuidedDraws(Sampler[Pick]):
         dataset: Gives the seed and the labels of day crops.
         memory: Of the night images; all ranks must hold the same entries.
         first_step: Of the optimisation.
-        last_step: After the last one.
+        last_step: After the last one. `steps`, `active` and `settled` may be set anew between two
+            iterations.
         batch_size: Picks a step and rank.
         active: Whether the phase pairs by memory; otherwise all night crops are random.
         settled: Steps that were done before any loader of this epoch began, whether the run was

@@ -9,7 +9,9 @@ belongs to their pictures, under the same names:
 - `dayLow_thermal` and `dayLow_color`: further day frames whose colour is known only at low
   resolution: the whole picture, squeezed;
 - `trainB_masks`: label maps of some night frames, made by people;
-- `thermal`: more thermal frames without labels, drawn with those of trainB.
+- `thermal`: more thermal frames without labels, drawn with those of trainB;
+- `trainB_boxes`, `thermal_boxes`, `trainA_thermal_boxes`: boxes of road users, see
+  `morngan_train.data.objects`.
 
 Several folders can be given, each with its share of the draws; each has what it has.
 """
@@ -17,6 +19,7 @@ Several folders can be given, each with its share of the draws; each has what it
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 from typing import TypedDict
 
 import cv2
@@ -28,13 +31,17 @@ from morngan_train.classes import UNLABELLED
 from morngan_train.data.crops import Crop
 from morngan_train.data.crops import draw_crop
 from morngan_train.data.crops import focus
+from morngan_train.data.crops import focus_on_boxes
 from morngan_train.data.edges import canny
 from morngan_train.data.enhance import enhance_day
 from morngan_train.data.enhance import jitter_thermal
 from morngan_train.data.enhance import tone_curve
 from morngan_train.data.folders import gather
 from morngan_train.data.folders import Pictures
+from morngan_train.data.frame_cache import FrameCache
 from morngan_train.data.label_maps import LabelMaps
+from morngan_train.data.objects import in_crop
+from morngan_train.data.objects import ObjectBoxes
 from morngan_train.data.pairing import DAY_STREAM
 from morngan_train.data.pairing import LOW_STREAM
 from morngan_train.data.pairing import NIGHT_STREAM
@@ -93,6 +100,14 @@ class Sample(DaySample, NightSample, total=False):
 
     low_thermal: torch.Tensor
     low_color: torch.Tensor
+    day_objects: torch.Tensor
+    """Boxes on `day_thermal`, if the recipe trains a head: float32 [K, 5], see `objects_loss`."""
+    day_boxed: torch.Tensor
+    """Whether anybody has labelled the frame, bool []."""
+    night_objects: torch.Tensor
+    """Boxes on `night`, float32 [K, 5]."""
+    night_boxed: torch.Tensor
+    """bool []."""
 
 
 LOW_MULTIPLE = 64
@@ -137,6 +152,14 @@ def image_tensor(image: np.ndarray) -> torch.Tensor:
     """uint8 [H, W, 3], or [H, W] repeated to three channels, -> float32 [3, H, W] in [-1, 1]."""
     x = torch.from_numpy(image).float().div(127.5).sub(1)
     return x.expand(3, *x.shape).clone() if x.ndim == 2 else x.permute(2, 0, 1).contiguous()
+
+
+def _objects(which: str, boxes: np.ndarray | None, crop: Crop) -> Any:
+    """Return the boxes of a crop as the head learns from them, by the names of a sample."""
+    return {
+        f'{which}_objects': torch.from_numpy(in_crop(boxes, crop)),
+        f'{which}_boxed': torch.tensor(boxes is not None),
+    }
 
 
 class Edges:
@@ -195,6 +218,7 @@ class UnpairedCrops(Dataset[Sample]):
         aligned: Read `trainA_thermal` too.
         low: Read `dayLow_thermal` and `dayLow_color` too, where there are any.
         masked: Read `trainB_masks` too.
+        objects: Names of the classes whose boxes are read too.
         labelled: Read the teachers' masks too.
         denoise: Apply semantic denoising to the labels.
 
@@ -212,6 +236,7 @@ class UnpairedCrops(Dataset[Sample]):
         aligned: bool,
         low: bool = False,
         masked: bool = False,
+        objects: Sequence[str] = (),
         labelled: bool = False,
         denoise: bool = True,
     ) -> None:
@@ -220,15 +245,25 @@ class UnpairedCrops(Dataset[Sample]):
         self.night = _needed(roots, shares, NIGHT)
         self.recipe = recipe
         self.seed = seed
+        self.read_rgb, self.read_thermal = FrameCache(read_rgb), FrameCache(read_thermal)
         self.day_edges = Edges(recipe, 'edgesA', self.day)
         self.night_edges = Edges(recipe, 'edgesB', self.night)
         self.partners = self.day.companions(_thermal_partners) if aligned else None
         self.low = gather(roots, LOW, shares) if low else None
         self.low_color = self.low.companions(_low_partners) if self.low else []
         self.masks = _masks(self.night) if masked else None
+        self.night_boxes = ObjectBoxes(self.night, objects) if objects else None
+        self.day_boxes = None
+        if objects and self.partners:
+            self.day_boxes = ObjectBoxes(self.partners, objects)
         self.labels = (
             LabelMaps(self.day, recipe.labels.fusion, denoise=denoise) if labelled else None
         )
+
+    def cache(self) -> int:
+        """Decode all pictures and keep them in memory; return the bytes that they take."""
+        color, thermal = [*self.day, *self.low_color], [*self.night, *(self.partners or ())]
+        return self.read_rgb.keep(color) + self.read_thermal.keep([*thermal, *(self.low or ())])
 
     def __len__(self) -> int:
         """Return the draws of one epoch as the authors count it: max(N_A, N_B)."""
@@ -269,32 +304,35 @@ class UnpairedCrops(Dataset[Sample]):
 
     def _day(self, draw: int) -> DaySample:
         i, rng = self._draw(draw, DAY_STREAM, self.day)
-        rgb = read_rgb(self.day[i])
+        rgb = self.read_rgb(self.day[i])
         whole = self.labels(i, rgb) if self.labels else None
         crop = self._day_crop(rgb, whole, rng)
         day = enhance_day(crop(rgb), tone_curve(rgb, self.recipe.day), self.recipe.day.saturation)
         labels = self._unlabelled() if whole is None else crop.labels(whole)
         gray = cv2.cvtColor(day, cv2.COLOR_RGB2GRAY)
-        return {
+        sample: DaySample = {
             'day': image_tensor(day),
             'day_edges': self.day_edges(i, rgb, crop, gray),
             'day_labels': torch.from_numpy(labels.astype(np.int64)),
             'day_thermal': self._day_thermal(i, rgb, crop, rng),
         }
+        if self.day_boxes is not None:
+            sample |= _objects('day', self.day_boxes(i, rgb.shape[:2]), crop)
+        return sample
 
     def _day_thermal(
         self, i: int, rgb: np.ndarray, crop: Crop, rng: np.random.Generator
     ) -> torch.Tensor:
         if self.partners is None:
             return torch.zeros(3, crop.size, crop.size)
-        frame = read_thermal(self.partners[i])
+        frame = self.read_thermal(self.partners[i])
         check_size(self.partners[i], frame, rgb)
         return image_tensor(jitter_thermal(crop(frame), self.recipe.thermal, rng, noise=True))
 
     def _low(self, draw: int, pictures: Pictures) -> LowSample:
         i, rng = self._draw(draw, LOW_STREAM, pictures)
-        frame = read_thermal(pictures[i])
-        squeezed = read_rgb(self.low_color[i])
+        frame = self.read_thermal(pictures[i])
+        squeezed = self.read_rgb(self.low_color[i])
         side = max(LOW_MULTIPLE, self.recipe.crop // 2 // LOW_MULTIPLE * LOW_MULTIPLE)
         smallest, largest = self.recipe.scale
         height, width = frame.shape
@@ -309,13 +347,16 @@ class UnpairedCrops(Dataset[Sample]):
     def _night(self, pick: Pick) -> NightSample:
         drawn, rng = self._draw(pick.draw, NIGHT_STREAM, self.night)
         j = drawn if pick.night is None else pick.night
-        frame = read_thermal(self.night[j])
+        frame = self.read_thermal(self.night[j])
         crop = self._crop(frame, rng)
         if pick.window is not None:
             window = pick.window
             crop = replace(crop, top=window.top, left=window.left, side=window.side)
+        boxes = self.night_boxes(j, frame.shape) if self.night_boxes else None
+        if boxes is not None and pick.window is None:
+            crop = focus_on_boxes(crop, boxes, frame.shape, self.recipe.focus_on_objects, rng)
         night = jitter_thermal(crop(frame), self.recipe.thermal, rng)
-        return {
+        sample: NightSample = {
             'night': image_tensor(night),
             'night_edges': self.night_edges(j, frame, crop, night),
             'night_index': torch.tensor(j),
@@ -323,6 +364,9 @@ class UnpairedCrops(Dataset[Sample]):
             'night_masks': torch.from_numpy(self._night_mask(j, frame, crop).astype(np.int64)),
             'guided': torch.tensor(pick.window is not None),
         }
+        if self.night_boxes is not None:
+            sample |= _objects('night', boxes, crop)
+        return sample
 
     def _night_mask(self, j: int, frame: np.ndarray, crop: Crop) -> np.ndarray:
         file = self.masks[j] if self.masks else None

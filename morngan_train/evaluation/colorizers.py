@@ -9,6 +9,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from morngan_ros.engines import EngineOptions
 from morngan_ros.generator import Generator
 from morngan_train.data.reading import find_companions
 from morngan_train.data.reading import list_images
@@ -91,7 +92,9 @@ def open_colorizer(
     path = Path(source)
     if path.is_dir():
         return _open_folder({'model': path.resolve().name, 'kind': 'folder'}, path, frames)
-    generator = Generator.load(path, provider, input_range=ranges[0], output_range=ranges[1])
+    generator = Generator.load(
+        path, EngineOptions(provider), input_range=ranges[0], output_range=ranges[1]
+    )
     about = {'model': path.name, 'sha256': generator.sha256, 'provider': generator.provider}
     return Colorizer(about, colorize=generator)
 

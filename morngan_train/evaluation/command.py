@@ -20,9 +20,9 @@ from morngan_train.evaluation.dataset import open_test_set
 from morngan_train.evaluation.dataset import TestSet
 from morngan_train.evaluation.day_features import DayFeatures
 from morngan_train.evaluation.exhaustive_detector import CONFIDENCE
-from morngan_train.evaluation.exhaustive_detector import Looker
+from morngan_train.evaluation.exhaustive_detector import ExhaustiveDetector
 from morngan_train.evaluation.exhaustive_detector import NMS
-from morngan_train.evaluation.exhaustive_detector import open_looker
+from morngan_train.evaluation.exhaustive_detector import open_exhaustive_detector
 from morngan_train.evaluation.frames import judge_frames
 from morngan_train.evaluation.frames import Judged
 from morngan_train.evaluation.frames import RESIZED
@@ -280,7 +280,7 @@ def _open_scorers(
     if 'ap' in wanted:
         finder = _open_finder(args, test_set)
         about |= _tool('detector', args.detector.absolute().name, finder.sha256)
-        if isinstance(finder, Looker):
+        if isinstance(finder, ExhaustiveDetector):
             about['detector_settings'] = {'confidence': CONFIDENCE, 'nms_iou': NMS}
             if args.class_names:
                 about['detector_settings']['class_names'] = list(args.class_names)
@@ -296,10 +296,10 @@ def _open_scorers(
     return scorers
 
 
-def _open_finder(args: argparse.Namespace, test_set: TestSet) -> Looker | FoundBoxes:
+def _open_finder(args: argparse.Namespace, test_set: TestSet) -> ExhaustiveDetector | FoundBoxes:
     if args.detector.is_dir():
         return FoundBoxes(args.detector, test_set.frames)
-    return open_looker(args.detector, args.provider, OBJECTS, args.class_names)
+    return open_exhaustive_detector(args.detector, args.provider, OBJECTS, args.class_names)
 
 
 def _open_parser(args: argparse.Namespace, test_set: TestSet) -> SceneParser | SeenScenes:

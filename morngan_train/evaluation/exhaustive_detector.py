@@ -1,4 +1,4 @@
-"""What a detector finds in a picture when all that it finds is to be scored."""
+"""All that a detector finds in a picture, to be scored."""
 
 from collections.abc import Sequence
 from functools import lru_cache
@@ -8,7 +8,9 @@ import cv2
 import numpy as np
 from scipy.sparse import csr_array
 
+from morngan_ros.adapters.detector_head import Head
 from morngan_ros.detector import Detector
+from morngan_ros.engines import EngineOptions
 from morngan_ros.engines import load_engine
 from morngan_ros.errors import ModelError
 
@@ -27,32 +29,39 @@ MARGIN = 2.0
 _STEPS = 2**22
 """Weights of resizing are multiples of 1 / this, as Pillow's are: the same pixels come out."""
 
-TILED, WHOLE = WAYS = 'tiled', 'whole'
-"""Of looking at a picture: with 2x2 overlapping tiles too, or not."""
+TILED, WHOLE = VIEWS = 'tiled', 'whole'
+"""A picture with 2x2 overlapping tiles too, or without."""
 
-Found = dict[str, tuple[np.ndarray, np.ndarray]]
+BoxesByClass = dict[str, tuple[np.ndarray, np.ndarray]]
 """Boxes x1, y1, x2, y2 in pixels, float [N, 4], and scores, float [N], by class name."""
 
 
-class Looker(Detector):
+class ExhaustiveDetector:
     """A detector for scores instead of speed.
 
     There is no limit of detections, boxes that a tile cuts are dropped before they can suppress
     others, and pictures are smoothed when they are shrunk.
+
+    Args:
+        detector: What it looks through; reports the classes that are to be scored.
+
+    Attributes:
+        classes: Names of these classes.
+        sha256: Digest of the model file.
     """
 
-    ways: Sequence[str] = WAYS
+    views: Sequence[str] = VIEWS
 
-    @property
-    def sha256(self) -> str:
-        """Digest of the model file."""
-        return self.engine.sha256
+    def __init__(self, detector: Detector) -> None:
+        self._detector = detector
+        self.classes = detector.classes
+        self.sha256 = detector.engine.sha256
 
-    def find(self, index: int, rgb: np.ndarray, way: str) -> Found:
+    def find(self, index: int, rgb: np.ndarray, view: str) -> BoxesByClass:
         """Look at a picture, whichever frame it is of, see `scorers.Finder`."""
-        return self.look(rgb, tiles=way == TILED)
+        return self.detect(rgb, tiles=view == TILED)
 
-    def look(self, rgb: np.ndarray, *, tiles: bool) -> Found:
+    def detect(self, rgb: np.ndarray, *, tiles: bool) -> BoxesByClass:
         """Find the objects of all classes that are wanted, however many.
 
         Args:
@@ -61,23 +70,23 @@ class Looker(Detector):
         """
         height, width = rgb.shape[:2]
         windows = [(0, 0, width, height), *(_tiles(width, height) if tiles else ())]
-        rows = np.concatenate([self._look_at(rgb, window) for window in windows])
-        found: Found = {}
+        rows = np.concatenate([self._detect_in(rgb, window) for window in windows])
+        found: BoxesByClass = {}
         for name in self.classes:
-            mine = rows[rows[:, 5] == self.names.index(name)]
+            mine = rows[rows[:, 5] == self._detector.names.index(name)]
             best = mine[_suppress(mine)]
             found[name] = best[:, :4], best[:, 4]
         return found
 
-    def _look_at(self, rgb: np.ndarray, window: tuple[int, int, int, int]) -> np.ndarray:
+    def _detect_in(self, rgb: np.ndarray, window: tuple[int, int, int, int]) -> np.ndarray:
         """Run the network on a window; rows of x1, y1, x2, y2, score, class: float [N, 6]."""
         height, width = rgb.shape[:2]
         x1, y1, x2, y2 = window
         part = rgb[y1:y2, x1:x2]
-        small = _fit(part, self.size)
+        size = self._detector.size
+        raw = self._detector.candidates(_fit(part, size))
         # One scale for both axes, before rounding to pixels: that of YOLO's makers.
-        scale = max(1.0, part.shape[0] / self.size[0], part.shape[1] / self.size[1])
-        raw = self._detect(small)
+        scale = max(1.0, part.shape[0] / size[0], part.shape[1] / size[1])
         boxes = raw.boxes * scale + [x1, y1, x1, y1]
         cut = (boxes[:, :2] < [x1 + MARGIN, y1 + MARGIN]) & [x1 > 0, y1 > 0]
         cut |= (boxes[:, 2:] > [x2 - MARGIN, y2 - MARGIN]) & [
@@ -86,22 +95,15 @@ class Looker(Detector):
         ]
         return np.column_stack([boxes, raw.scores, raw.classes])[~cut.any(axis=1)]
 
-    def _planes(self, canvas: np.ndarray) -> np.ndarray:
-        if self.head.yolox:  # it takes bytes as they are
-            return super()._planes(canvas)
-        # Quantised detectors tip over at the last bit: multiplying by 1 / 255, as OpenCV does,
-        # moved the best scores of a frame by 0.02. This is what their makers compute.
-        return (canvas.astype(np.float32) / 255).transpose(2, 0, 1)[None]
 
-
-def open_looker(
+def open_exhaustive_detector(
     path: Path, provider: str, wanted: Sequence[str], names: Sequence[str] = ()
-) -> Looker:
+) -> ExhaustiveDetector:
     """Load a detector for those of the wanted classes that it knows.
 
     Args:
         path: The ONNX file.
-        provider: What runs it, see `morngan_ros.engines.load.load_engine`.
+        provider: What runs it, see `morngan_ros.engines.EngineOptions`.
         wanted: Names of classes.
         names: Of the detector's classes, in its order; empty for those in the file, or COCO's.
 
@@ -109,13 +111,22 @@ def open_looker(
         ModelError: The file is missing, broken, no detector, or knows none of them.
         ProviderError: The provider cannot be had on this machine.
     """
-    engine = load_engine(path, provider, precision='fp32')
-    looker = Looker(engine, threshold=CONFIDENCE, names=names)
-    known = [name for name in wanted if name in looker.names]
+    engine = load_engine(path, EngineOptions(provider, precision='fp32'))
+    detector = Detector(engine, threshold=CONFIDENCE, names=names, planes=_planes)
+    known = [name for name in wanted if name in detector.names]
     if not known:
         raise ModelError(f'{path}: knows none of {", ".join(wanted)}; take another detector')
-    looker.classes = known
-    return looker
+    detector.classes = known
+    return ExhaustiveDetector(detector)
+
+
+def _planes(head: Head, canvas: np.ndarray) -> np.ndarray:
+    """Make the network's input of a picture of its own size: float32 [1, 3, H, W]."""
+    if head.yolox:  # it takes bytes as they are
+        return head.planes(canvas)
+    # Quantised detectors tip over at the last bit: multiplying by 1 / 255, as OpenCV does,
+    # moved the best scores of a frame by 0.02. This is what their makers compute.
+    return (canvas.astype(np.float32) / 255).transpose(2, 0, 1)[None]
 
 
 def shrink(rgb: np.ndarray, width: int, height: int) -> np.ndarray:
@@ -182,7 +193,7 @@ def _fit(rgb: np.ndarray, size: tuple[int, int]) -> np.ndarray:
 
 
 def _suppress(rows: np.ndarray) -> np.ndarray:
-    """Choose the best of overlapping boxes, rows as of `_look_at`; indices, best first."""
+    """Choose the best of overlapping boxes, rows as of `_detect_in`; indices, best first."""
     if not len(rows):
         return np.zeros(0, np.intp)
     rectangles = np.hstack([rows[:, :2], rows[:, 2:4] - rows[:, :2]]).tolist()

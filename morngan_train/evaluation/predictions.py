@@ -11,7 +11,7 @@ from morngan_train.data.boxes import OBJECTS
 from morngan_train.data.boxes import read_found
 from morngan_train.data.reading import find_companions
 from morngan_train.evaluation.dataset import read_mask
-from morngan_train.evaluation.exhaustive_detector import Found
+from morngan_train.evaluation.exhaustive_detector import BoxesByClass
 from morngan_train.evaluation.exhaustive_detector import WHOLE
 
 CURE = 'a file of every frame of testB is needed (one of boxes may be empty)'
@@ -31,13 +31,13 @@ class FoundBoxes:
     """
 
     classes: Sequence[str] = OBJECTS
-    ways: Sequence[str] = (WHOLE,)
+    views: Sequence[str] = (WHOLE,)
 
     def __init__(self, folder: Path, frames: Sequence[Path]) -> None:
         self.files = find_companions(folder, [*frames], CURE, frozenset({'.txt'}))
         self.sha256 = content_digest(self.files)
 
-    def find(self, index: int, rgb: np.ndarray, way: str) -> Found:
+    def find(self, index: int, rgb: np.ndarray, view: str) -> BoxesByClass:
         """Read what was found in a picture, see `scorers.Finder`; DataError if a line is no box."""
         height, width = rgb.shape[:2]
         rows = read_found(self.files[index], width, height)

@@ -20,7 +20,7 @@ from morngan_train.data.boxes import OBJECTS
 from morngan_train.data.boxes import read_boxes
 from morngan_train.evaluation.dataset import read_mask
 from morngan_train.evaluation.dataset import TestSet
-from morngan_train.evaluation.exhaustive_detector import Found
+from morngan_train.evaluation.exhaustive_detector import BoxesByClass
 from morngan_train.metrics.apce import average_curve
 from morngan_train.metrics.apce import kept_edges
 from morngan_train.metrics.detection import average_precision
@@ -115,10 +115,10 @@ class Finder(Protocol):
         """Those of `OBJECTS` that it knows."""
 
     @property
-    def ways(self) -> Sequence[str]:
-        """Of `looking.WAYS` those that it has; frames are compared by the first."""
+    def views(self) -> Sequence[str]:
+        """Of `exhaustive_detector.VIEWS` those that it has; frames are compared by the first."""
 
-    def find(self, index: int, rgb: np.ndarray, way: str) -> Found:
+    def find(self, index: int, rgb: np.ndarray, view: str) -> BoxesByClass:
         """Tell what is in the picture, uint8 [H, W, 3], of frame number `index`."""
 
 
@@ -140,30 +140,30 @@ class Objects:
         if self.test_set.ignore is not None:
             ignore = read_boxes(self.test_set.ignore[index], width, height)
         judgement: dict[str, Any] = {'truth': truth.tolist(), 'ignore': ignore[:, 1:].tolist()}
-        for way in self.finder.ways:
-            found = self.finder.find(index, color, way)
-            judgement[way] = {
+        for view in self.finder.views:
+            found = self.finder.find(index, color, view)
+            judgement[view] = {
                 name: [boxes.tolist(), scores.tolist()] for name, (boxes, scores) in found.items()
             }
         return judgement
 
     def of_frame(self, index: int, judgement: Any) -> Scores:
         """See `Scorer`."""
-        score = f'ap50_{self.finder.ways[0]}_mean'
+        score = f'ap50_{self.finder.views[0]}_mean'
         return {score: self.scores({index: judgement})[score]}
 
     def scores(self, judgements: Judgements) -> Scores:
         """See `Scorer`."""
         result: Scores = {}
-        for way in self.finder.ways:
+        for view in self.finder.views:
             boxes = {
-                name: [_boxes(judgement, way, name) for judgement in judgements.values()]
+                name: [_boxes(judgement, view, name) for judgement in judgements.values()]
                 for name in self.finder.classes
             }
             each = {name: average_precision(pictures) for name, pictures in boxes.items()}
-            result |= {f'ap50_{way}_{name}': value for name, value in each.items()}
-            result[f'ap50_{way}_mean'] = mean(list(each.values()))
-            if way == 'whole':  # as in the paper
+            result |= {f'ap50_{view}_{name}': value for name, value in each.items()}
+            result[f'ap50_{view}_mean'] = mean(list(each.values()))
+            if view == 'whole':  # as in the paper
                 for name, pictures in boxes.items():
                     result |= _precision_and_recall(name, pictures)
         return result
@@ -174,10 +174,10 @@ def _precision_and_recall(name: str, pictures: Sequence[Boxes]) -> Scores:
     return {f'precision50_whole_{name}': precision, f'recall50_whole_{name}': recall}
 
 
-def _boxes(judgement: Any, way: str, name: str) -> Boxes:
+def _boxes(judgement: Any, view: str, name: str) -> Boxes:
     """Return the boxes of one class."""
     truth = np.asarray(judgement['truth'], np.float64).reshape(-1, 5)
-    boxes, scores = judgement[way][name]
+    boxes, scores = judgement[view][name]
     return Boxes(
         np.asarray(boxes, np.float64).reshape(-1, 4),
         np.asarray(scores, np.float64),

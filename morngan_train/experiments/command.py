@@ -16,6 +16,7 @@ from rich.table import Table
 
 from morngan_ros.tools.support.cluster import ADDRESS_HELP
 from morngan_ros.tools.support.cluster import Job
+from morngan_train.data.loader import MOST_WORKERS
 from morngan_train.evaluation.dataset import open_test_set
 from morngan_train.experiments.budget import equal_budget
 from morngan_train.experiments.budget import steps_of
@@ -48,11 +49,9 @@ from morngan_train.experiments.run import Training
 from morngan_train.recipe import load_recipe
 from morngan_train.recipe import Recipe
 from morngan_train.recipe.phases import total_epochs
+from morngan_train.recipe.precision import CHOICES
 from morngan_train.report.command import write_report
 from morngan_train.training.fabric import open_fabric
-from morngan_train.training.precision import AUTO
-from morngan_train.training.precision import CHOICES
-from morngan_train.training.trainer import MOST_WORKERS
 from morngan_train.training.trainer import open_data
 
 COMPACT = 'compact_flir'
@@ -108,7 +107,7 @@ def add_parser(commands: 'argparse._SubParsersAction[argparse.ArgumentParser]') 
         default='auto',
         help='cpu, cuda, auto (default); with --ray, cuda declares a GPU for each row',
     )
-    parser.add_argument('--precision', default=AUTO, choices=CHOICES, help='see fit (%(default)s)')
+    parser.add_argument('--precision', choices=CHOICES, help="see fit (default: the recipe's)")
     parser.add_argument(
         '--workers',
         type=int,
@@ -177,10 +176,10 @@ def run(args: argparse.Namespace) -> int:
     judges = _judges(args)
     judges.check()
     if args.dry_run:
-        _dry_run(args, rows, chosen, _fabric(args))
+        _dry_run(args, rows, chosen, _fabric(args, chosen[0]))
         return 0
     if args.ray is None:
-        _fabric(args)  # an accelerator that is not there must come out now
+        _fabric(args, chosen[0])  # an accelerator that is not there must come out now
     # The other rows of a table need the same judges.
     others = [r for r in rows if r not in chosen and (out / r.name / MODEL).exists()]
     jobs = [*_foreign_jobs(args, out, judges), *_row_jobs(args, [*chosen, *others], out, judges)]
@@ -202,8 +201,8 @@ def _judges(args: argparse.Namespace) -> Judges:
     return Judges(args.detector, args.parser, jobs)
 
 
-def _fabric(args: argparse.Namespace) -> Fabric:
-    return open_fabric(args.accelerator, args.precision)
+def _fabric(args: argparse.Namespace, row: Row) -> Fabric:
+    return open_fabric(args.accelerator, args.precision or row.recipe.precision)
 
 
 def _foreign_jobs(args: argparse.Namespace, out: Path, judges: Judges) -> list[Job]:

@@ -9,7 +9,7 @@ from rich.console import Console
 
 from morngan_train.data.boxes import OBJECTS
 from morngan_train.evaluation import command as evaluate_command
-from morngan_train.evaluation.exhaustive_detector import open_looker
+from morngan_train.evaluation.exhaustive_detector import open_exhaustive_detector
 from morngan_train.evaluation.journal import digest
 from morngan_train.experiments.errors import ExperimentError
 from morngan_train.experiments.errors import StoppedError
@@ -22,6 +22,7 @@ from morngan_train.experiments.folder import write_json
 from morngan_train.experiments.rows import Row
 from morngan_train.export import export
 from morngan_train.export import load_trained
+from morngan_train.recipe.precision import Choice
 from morngan_train.scene_parser.onnx_parser import SceneParser
 from morngan_train.training.fabric import open_fabric
 from morngan_train.training.trainer import Trainer
@@ -60,7 +61,7 @@ class Judges:
                     f'{path} is a folder, but rows have other pictures; give ONNX'
                 )
         if self.detector:
-            open_looker(self.detector, PROVIDER, OBJECTS)
+            open_exhaustive_detector(self.detector, PROVIDER, OBJECTS)
         if self.parser:
             SceneParser(self.parser, PROVIDER)
 
@@ -71,12 +72,12 @@ class Training:
 
     Attributes:
         accelerator: See `open_fabric`.
-        precision: See `open_fabric`.
+        precision: See `open_fabric`; None is the recipe's.
         workers: Data loading processes.
     """
 
     accelerator: str
-    precision: str
+    precision: Choice | None
     workers: int
 
 
@@ -95,7 +96,8 @@ def finish(row: Row, folder: Path, training: Training, judges: Judges) -> None:
 
 def _train(row: Row, folder: Path, training: Training) -> None:
     _say(f'{row.name}: {row.recipe.description}')
-    fabric = open_fabric(training.accelerator, training.precision)
+    precision = training.precision or row.recipe.precision
+    fabric = open_fabric(training.accelerator, precision)
     trainer = Trainer(row.recipe, row.train, folder, fabric, workers=training.workers)
     last = folder / 'last.pt'
     if last.is_file():

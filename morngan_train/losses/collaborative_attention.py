@@ -62,9 +62,22 @@ def aca_loss(
     fakes = _rows(fake)
     days = _resize(day_labels, real).flatten(1)
     nights = _resize(night_labels, fake).flatten(1)
+    something = reals.abs().sum(2) > 0  # the operation E of Eq. 12
     total = 0 * fake.sum()
-    for picture in zip(reals, fakes, days, nights, strict=True):
-        losses = _group_losses(*picture, groups, clusters)
+    in_day = torch.stack([_members(days, group) & something for group in groups], 1)
+    in_night = torch.stack([_members(nights, group) for group in groups], 1)
+    # How many pixels each group has decides what is computed: the one thing waited for.
+    sizes = torch.stack([in_day.sum(2), in_night.sum(2)], 2).tolist()
+    for picture in range(len(reals)):
+        losses = [
+            _group_loss(
+                reals[picture][_where(in_day[picture, group], day)],
+                fakes[picture][_where(in_night[picture, group], night)],
+                clusters,
+            )
+            for group, (day, night) in enumerate(sizes[picture])
+            if min(day, night) > clusters
+        ]
         if losses:
             count = len(losses) if mean_over == 'present' else len(groups)
             total = total + torch.stack(losses).sum() / count
@@ -80,24 +93,13 @@ def _resize(labels: torch.Tensor, like: torch.Tensor) -> torch.Tensor:
     return F.interpolate(labels[:, None].float(), size=like.shape[-2:], mode='nearest')[:, 0].long()
 
 
-def _group_losses(
-    real: torch.Tensor,
-    fake: torch.Tensor,
-    day: torch.Tensor,
-    night: torch.Tensor,
-    groups: Groups,
-    clusters: int,
-) -> list[torch.Tensor]:
-    """Return Eq. 16 for the groups present in one pair: features [h·w, C], labels [h·w]."""
-    something = real.abs().sum(1) > 0  # the operation E of Eq. 12
-    losses = []
-    for group in groups:
-        ids = torch.tensor(group, device=day.device)
-        ra = real[torch.isin(day, ids) & something]
-        fa = fake[torch.isin(night, ids)]
-        if min(len(ra), len(fa)) > clusters:
-            losses.append(_group_loss(ra, fa, clusters))
-    return losses
+def _members(labels: torch.Tensor, group: Sequence[Label]) -> torch.Tensor:
+    return torch.stack([labels == label for label in group]).any(0)
+
+
+def _where(mask: torch.Tensor, count: int) -> torch.Tensor:
+    """List the places of a mask [n] in order; `count` is their number, known to the host."""
+    return mask.byte().argsort(descending=True, stable=True)[:count]
 
 
 def _group_loss(ra: torch.Tensor, fa: torch.Tensor, clusters: int) -> torch.Tensor:

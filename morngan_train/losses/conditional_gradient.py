@@ -3,14 +3,9 @@
 import torch
 from torch.nn import functional as F
 
-from morngan_train.classes import CLASSES
-from morngan_train.classes import FOREGROUND
 from morngan_train.classes import Label
 from morngan_train.classes import UNLABELLED
 from morngan_train.losses.gradient import gradient_magnitude
-
-BACKGROUND = sorted(set(range(CLASSES)) - FOREGROUND)
-"""C_bg of Eq. 9: stuff but buildings, lights and signs."""
 
 
 def background_mask(labels: torch.Tensor, *, unlabelled: bool) -> torch.Tensor:
@@ -19,7 +14,8 @@ def background_mask(labels: torch.Tensor, *, unlabelled: bool) -> torch.Tensor:
     Args:
         labels: Of the source, int64 [N, H, W], trainIds or 255.
         unlabelled: True takes everything that is no object, as the authors ran it: ids below 11 and
-            255. False takes C_bg, as the paper has it: neither buildings, lights, signs nor 255.
+            255. False takes C_bg of Eq. 9 and buildings, as the paper has it: section 3.5 names
+            window frames among the edges to keep. It takes neither lights, signs nor 255.
 
     Returns:
         float32 [N, 1, H, W] of 0 and 1.
@@ -27,7 +23,7 @@ def background_mask(labels: torch.Tensor, *, unlabelled: bool) -> torch.Tensor:
     if unlabelled:
         mask = (labels < Label.PERSON) | (labels == UNLABELLED)
     else:
-        mask = torch.isin(labels, torch.tensor(BACKGROUND, device=labels.device))
+        mask = (labels < Label.PERSON) & (labels != Label.LIGHT) & (labels != Label.SIGN)
     return mask[:, None].float()
 
 

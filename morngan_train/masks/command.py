@@ -22,6 +22,7 @@ from morngan_train.classes import CLASSES
 from morngan_train.classes import Label
 from morngan_train.classes import paint
 from morngan_train.classes import UNLABELLED
+from morngan_train.data.prepared import masks_are_finished
 from morngan_train.data.reading import list_images
 from morngan_train.data.reading import read_rgb
 from morngan_train.labels.denoising import denoise_day
@@ -238,7 +239,7 @@ def _report(data: Path, pictures: list[Path], fusion: Fusion, jobs: int) -> None
     if not folders:
         raise TeacherError(f'{data} has no masks yet; make some with --teacher')
     masks = {role: MaskFolder(folder, pictures) for role, folder in folders.items()}
-    read = partial(_read_labels, masks, fusion)
+    read = partial(_read_labels, masks, fusion, masks_are_finished(data))
     counts = _parallel(lambda picture: _count(read(picture)), pictures, jobs, 'checking')
     Console().print(_table(_sum(counts)))
     chosen = pictures[:: max(1, len(pictures) // PREVIEW_ROWS)][:PREVIEW_ROWS]
@@ -249,14 +250,14 @@ def _report(data: Path, pictures: list[Path], fusion: Fusion, jobs: int) -> None
 
 
 def _read_labels(
-    masks: dict[str, MaskFolder], fusion: Fusion, picture: Path
+    masks: dict[str, MaskFolder], fusion: Fusion, finished: bool, picture: Path
 ) -> dict[str, np.ndarray]:
     """Read the masks of a picture; add what training makes of them, fused and denoised."""
     rgb = read_rgb(picture)
     labels = {role: folder(picture.stem, rgb) for role, folder in masks.items()}
     if 'cityscapes' in labels:
         fused = fuse(labels['cityscapes'], labels.get('coco'), fusion)
-        labels[FUSED] = denoise_day(fused, rgb)
+        labels[FUSED] = fused if finished else denoise_day(fused, rgb)
     return labels
 
 

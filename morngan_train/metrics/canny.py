@@ -67,8 +67,15 @@ def edge_levels(thinned: np.ndarray) -> np.ndarray:
 
 
 def canny(image: np.ndarray, j: int) -> np.ndarray:
-    """Return the edge map, bool [H, W], of one picture [H, W] for threshold j of 1..99."""
-    return edge_levels(ridges(image)) >= j
+    """Return the edge map, bool [H, W], of one picture [H, W] for threshold j of 1..99.
+
+    The same as `edge_levels(ridges(image)) >= j`, much faster for a single threshold.
+    """
+    thinned, low = ridges(image), _LOW[j - 1]
+    _, parts = cv2.connectedComponents((thinned > low).astype(np.uint8), connectivity=8)
+    strong = np.zeros(parts.max() + 1, bool)
+    strong[parts[thinned > 2 * low]] = True
+    return strong[parts]
 
 
 def _filters() -> tuple[np.ndarray, np.ndarray]:

@@ -84,6 +84,13 @@ def overlaps(boxes: np.ndarray, others: np.ndarray) -> np.ndarray:
     return np.clip(high - low, 0, None).prod(axis=2)
 
 
+def ious(boxes: np.ndarray, others: np.ndarray) -> np.ndarray:
+    """Return intersection over union of boxes [N, 4] and [M, 4], float [N, M]."""
+    common = overlaps(boxes, others)
+    union: np.ndarray = _area(boxes)[:, None] + _area(others) - common
+    return common / np.maximum(union, 1e-12)
+
+
 def _area(boxes: np.ndarray) -> np.ndarray:
     return (boxes[:, 2:] - boxes[:, :2]).prod(axis=1)
 
@@ -110,11 +117,10 @@ def _match(found: np.ndarray, truth: np.ndarray, threshold: float) -> np.ndarray
     hits = np.zeros(len(found), bool)
     if not len(truth):
         return hits
-    common = overlaps(found, truth)
-    ious = common / np.maximum(_area(found)[:, None] + _area(truth) - common, 1e-12)
-    for i, row in enumerate(ious):
+    free = ious(found, truth)
+    for i, row in enumerate(free):
         best = row.argmax()
         if row[best] >= threshold:
             hits[i] = True
-            ious[:, best] = 0
+            free[:, best] = 0
     return hits

@@ -6,8 +6,10 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+from morngan_train.networks.context_generator import ContextDecoder
 from morngan_train.networks.generator import CHANNELS
 from morngan_train.networks.generator import Translator
+from morngan_train.networks.object_head import decode
 
 
 class Colorizer(nn.Module):
@@ -23,8 +25,10 @@ class Colorizer(nn.Module):
 
     def __init__(self, translator: Translator) -> None:
         super().__init__()
+        self.translator = copy.deepcopy(translator)
+        _use_leaky_relu(self.translator)
         # Without gradients, so that a trace holds nothing that only backward passes need.
-        self.translator = _with_leaky_relu(copy.deepcopy(translator)).eval().requires_grad_(False)
+        self.translator.eval().requires_grad_(False)
         self.multiple = translator.encoder.multiple
 
     @property
@@ -32,22 +36,49 @@ class Colorizer(nn.Module):
         """Smallest height and width: a reflection reaches no further than the frame."""
         return max(8, self.multiple // 2 + 1)
 
+    @property
+    def finds(self) -> bool:
+        """Whether it has a head for objects."""
+        decoder = self.translator.decoder
+        return isinstance(decoder, ContextDecoder) and decoder.head is not None
+
     def forward(self, thermal: torch.Tensor) -> torch.Tensor:
         """Colorize a batch of frames."""
+        color: torch.Tensor = self.translator(self._prepared(thermal))
+        return _to_bytes(color, *thermal.shape[-2:])
+
+    def with_objects(
+        self, thermal: torch.Tensor
+    ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """Colorize a batch of frames and find road users in them; for a decoder with a head.
+
+        Returns:
+            Colour, boxes [N, M, 4] and scores [N, M, C] as `object_head.decode` gives them.
+        """
+        decoder = self.translator.decoder
+        assert isinstance(decoder, ContextDecoder)
+        size = thermal.shape[-2:]
+        color, told = decoder.with_objects(self.translator.encoder(self._prepared(thermal)))
+        return _to_bytes(color, *size), *decode(*told, *size)
+
+    def _prepared(self, thermal: torch.Tensor) -> torch.Tensor:
+        """Scale to [-1, 1], pad, and repeat to three channels."""
         height, width = thermal.shape[-2:]
         x = thermal.to(torch.float32) * (1 / 127.5) - 1
         x = F.pad(x, (0, -width % self.multiple, 0, -height % self.multiple), mode='reflect')
-        x = x.expand(-1, CHANNELS, -1, -1)
-        y = self.translator(x)[..., :height, :width]
-        y = ((y + 1) * 127.5).round().clamp(0, 255)
-        return y.permute(0, 2, 3, 1).to(torch.uint8)
+        return x.expand(-1, CHANNELS, -1, -1)
 
 
-def _with_leaky_relu(module: nn.Module) -> nn.Module:
+def _to_bytes(color: torch.Tensor, height: int, width: int) -> torch.Tensor:
+    """Cut the padding off and round: [N, 3, h, w] in [-1, 1] -> uint8 [N, H, W, 3]."""
+    y = ((color[..., :height, :width] + 1) * 127.5).round().clamp(0, 255)
+    return y.permute(0, 2, 3, 1).to(torch.uint8)
+
+
+def _use_leaky_relu(module: nn.Module) -> None:
     """Replace each PReLU, which has one slope here, by the LeakyReLU that it is: exact, faster."""
     for name, child in module.named_children():
         if isinstance(child, nn.PReLU):
             setattr(module, name, nn.LeakyReLU(float(child.weight.detach())))
         else:
-            _with_leaky_relu(child)
-    return module
+            _use_leaky_relu(child)

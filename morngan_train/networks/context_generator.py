@@ -16,6 +16,8 @@ from morngan_train.networks.efficientnet_lite import CHANNELS
 from morngan_train.networks.efficientnet_lite import EfficientNetLite0
 from morngan_train.networks.efficientnet_lite import IMAGENET
 from morngan_train.networks.efficientnet_lite import SPREAD
+from morngan_train.networks.float32 import Float32Conv2d
+from morngan_train.networks.object_head import ObjectHead
 
 FINE, COARSE = 24, 32
 """Channels of the detail at strides 2 and 4."""
@@ -81,9 +83,13 @@ class ContextEncoder(nn.Module):
 
 
 class ContextDecoder(nn.Module):
-    """Features -> image [N, 3, H, W] in (-1, 1)."""
+    """Features -> image [N, 3, H, W] in (-1, 1), and objects where it has a head for them.
 
-    def __init__(self) -> None:
+    Args:
+        objects: Kinds of objects to find; 0 builds no head.
+    """
+
+    def __init__(self, objects: int = 0) -> None:
         super().__init__()
         joined = (CHANNELS[3], CHANNELS[2], CHANNELS[1], CHANNELS[0] + COARSE)
         c_in = CHANNELS[4]
@@ -95,8 +101,9 @@ class ContextDecoder(nn.Module):
         self.narrow = _convolution(c_in, FINE, 1)
         self.gate = nn.Conv2d(c_in, FINE, 1)
         self.join = _convolution(2 * FINE, FINE)
-        self.paint = nn.Conv2d(FINE, 12, 3, padding=1)
+        self.paint = Float32Conv2d(FINE, 12, 3, padding=1)
         self._initialize_ends()
+        self.head = ObjectHead(WIDTHS[2], WIDTHS[3], objects) if objects else None
 
     def _initialize_ends(self) -> None:
         """Start with open gates, and with four equal pixels from each last feature."""
@@ -110,12 +117,28 @@ class ContextDecoder(nn.Module):
 
     def forward(self, features: Features) -> torch.Tensor:
         """Decode features to an image."""
-        *levels, coarse, fine = features
+        _, at_4 = self.merged(features)
+        return self._paint(at_4, features[-1])
+
+    def with_objects(
+        self, features: Features
+    ) -> tuple[torch.Tensor, tuple[torch.Tensor, torch.Tensor]]:
+        """Decode features to an image, and to what `ObjectHead` tells; for decoders with a head."""
+        assert self.head is not None
+        at_8, at_4 = self.merged(features)
+        return self._paint(at_4, features[-1]), self.head(at_8, at_4)
+
+    def merged(self, features: Features) -> tuple[torch.Tensor, torch.Tensor]:
+        """Take features up to strides 8 and 4."""
+        *levels, coarse, _ = features
         skips = (levels[3], levels[2], levels[1], torch.cat([levels[0], coarse], 1))
-        x = levels[4]
+        steps = [levels[4]]
         for merge, skip in zip(self.merges, skips, strict=True):
-            x = _active(merge(torch.cat([_enlarge(x), skip], 1)))
-        detail = fine * _enlarge(self.gate(x))
-        known = _enlarge(_active(self.narrow(x)))
+            steps.append(_active(merge(torch.cat([_enlarge(steps[-1]), skip], 1))))
+        return steps[-2], steps[-1]
+
+    def _paint(self, at_4: torch.Tensor, fine: torch.Tensor) -> torch.Tensor:
+        detail = fine * _enlarge(self.gate(at_4))
+        known = _enlarge(_active(self.narrow(at_4)))
         y = _active(self.join(torch.cat([known, detail], 1)))
         return torch.tanh(F.pixel_shuffle(self.paint(y + detail), 2))

@@ -16,9 +16,10 @@ from scipy.ndimage import gaussian_filter
 import torch
 from torch import nn
 from torch.nn import functional as F
-from torch.nn.utils.parametrizations import spectral_norm
 
 from morngan_train.colorspace import luminance
+from morngan_train.networks.float32 import Float32Conv2d
+from morngan_train.networks.float32 import spectral_norm
 from morngan_train.networks.initialization import initialize
 from morngan_train.networks.instance_norm import InstanceNorm2d
 from morngan_train.networks.perception import SEEN_CHANNELS
@@ -71,7 +72,7 @@ class ScoreChain(nn.Module):
             normalised = norm == 'instance' and i > 0
             norms.append(InstanceNorm2d(width + extra) if normalised else nn.Identity())
             c_in = width
-        stages.append(nn.Conv2d(c_in, 1, 4, stride=1, padding=2))
+        stages.append(Float32Conv2d(c_in, 1, 4, stride=1, padding=2))
         self.convolutions = nn.ModuleList(stages)
         self.norms = nn.ModuleList(norms)
         self.activations = nn.ModuleList(nn.PReLU() for _ in widths)
@@ -107,7 +108,7 @@ class FeatureChain(nn.Module):
                 nn.PReLU(),
                 nn.Conv2d(width, width, 3, padding=1),
                 nn.PReLU(),
-                nn.Conv2d(width, 1, 3, padding=1),
+                Float32Conv2d(width, 1, 3, padding=1),
             )
             for channels in SEEN_CHANNELS
         )
@@ -148,7 +149,7 @@ class Discriminator(nn.Module):
         initialize(self)
         for layer in self.modules():
             if isinstance(layer, nn.Conv2d) and norm == 'spectral':
-                spectral_norm(layer, n_power_iterations=1, eps=1e-12)
+                spectral_norm(layer)
 
     def forward(
         self, image: torch.Tensor, features: Sequence[torch.Tensor] | None = None

@@ -14,6 +14,7 @@ from torch import nn
 from morngan_train.networks.attention import GuidedAttention
 from morngan_train.networks.context_generator import ContextDecoder
 from morngan_train.networks.context_generator import ContextEncoder
+from morngan_train.networks.float32 import Float32Conv2d
 from morngan_train.networks.initialization import initialize
 from morngan_train.networks.instance_norm import InstanceNorm2d
 
@@ -144,7 +145,7 @@ class Decoder(nn.Module):
                 _decoder_norm(ngf, norm),
                 nn.PReLU(),
                 nn.ReflectionPad2d(3),
-                nn.Conv2d(ngf, CHANNELS, 7),
+                Float32Conv2d(ngf, CHANNELS, 7),
             ]
         else:
             tail = [
@@ -154,7 +155,7 @@ class Decoder(nn.Module):
                 _decoder_norm(2 * ngf, norm),
                 nn.PReLU(),
                 nn.ReflectionPad2d(1),
-                nn.Conv2d(2 * ngf, 4 * CHANNELS, 3),
+                Float32Conv2d(2 * ngf, 4 * CHANNELS, 3),
                 nn.PixelShuffle(2),
             ]
         self.layers = nn.Sequential(*_residual_blocks(width, blocks, attention), *tail)

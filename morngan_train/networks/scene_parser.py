@@ -7,6 +7,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from morngan_train.classes import CLASSES
+from morngan_train.networks.float32 import Float32Conv2d
 
 EXPANSION = 3
 STEM = 16
@@ -115,7 +116,7 @@ class ParserNetwork(nn.Module):
                 )
             ]
         )
-        self.head = nn.Conv2d(WIDTH, CLASSES, 1)
+        self.head = Float32Conv2d(WIDTH, CLASSES, 1)
 
     def features(self, image: torch.Tensor) -> torch.Tensor:
         """Return what the dropout and the classifier look at.

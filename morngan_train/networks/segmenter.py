@@ -5,6 +5,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from morngan_train.classes import CLASSES
+from morngan_train.networks.float32 import Float32Conv2d
 from morngan_train.networks.initialization import initialize
 from morngan_train.networks.instance_norm import InstanceNorm2d
 
@@ -107,7 +108,7 @@ class Segmenter(nn.Module):
             _activated(_double(width, 2 * nsf)), _activated(_double(2 * nsf, nsf))
         )
         self.pyramid = SpatialPyramid(nsf)
-        self.head = nn.Conv2d(width, CLASSES, 1)
+        self.head = Float32Conv2d(width, CLASSES, 1)
         initialize(self)
 
     def features(self, image: torch.Tensor) -> torch.Tensor:

@@ -9,8 +9,12 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from morngan_train.data.prepared import MASKS
+from morngan_train.data.prepared import Masks
 from morngan_train.data.reading import list_images
-from morngan_train.prepare.edge_maps import METHODS
+from morngan_train.prepare.edge_maps import DAY_METHODS
+from morngan_train.prepare.edge_maps import EdgeMethods
+from morngan_train.prepare.edge_maps import NIGHT_METHODS
 from morngan_train.prepare.edge_maps import trained
 from morngan_train.prepare.edge_maps import write_edges
 from morngan_train.prepare.flir import select_flir
@@ -83,8 +87,24 @@ def add_parser(commands: Any) -> None:
 
     edges = sources.add_parser('edges', help='edge maps for a data folder that is there')
     edges.add_argument('data', type=Path, help='folder with trainA, trainB or both')
-    _add_work(edges, METHODS)
+    _add_work(edges, NIGHT_METHODS)
     edges.set_defaults(run=_edges)
+
+    masks = sources.add_parser(
+        'masks',
+        help='say what the label maps of a data folder are',
+        description='Note in prepared.json whether masks_cityscapes holds finished label maps, '
+        'such as those that the authors publish: they are denoised already, and training then '
+        'leaves them as they are.',
+    )
+    masks.add_argument('data', type=Path, help='data folder')
+    masks.add_argument(
+        '--finished',
+        action=argparse.BooleanOptionalAction,
+        required=True,
+        help='fused and denoised already, or as teachers made them',
+    )
+    masks.set_defaults(run=_masks)
 
 
 def _add_public(parser: argparse.ArgumentParser) -> None:
@@ -109,7 +129,7 @@ def _add_pictures(parser: argparse.ArgumentParser) -> None:
         default='paper',
         help='paper: 500x400, then the centre of 360x288; native: as they are (%(default)s)',
     )
-    _add_work(parser, (*METHODS, 'none'))
+    _add_work(parser, (*NIGHT_METHODS, 'none'))
 
 
 def _add_work(parser: argparse.ArgumentParser, methods: Sequence[str]) -> None:
@@ -119,6 +139,13 @@ def _add_work(parser: argparse.ArgumentParser, methods: Sequence[str]) -> None:
         choices=methods,
         default='surround',
         help=f'how edges of thermal frames are found (%(default)s){nothing}',
+    )
+    parser.add_argument(
+        '--day-edges',
+        choices=DAY_METHODS,
+        default='matlab',
+        help="how edges of day pictures are found: Canny as MATLAB's, which the authors used, or "
+        "OpenCV's (%(default)s)",
     )
     parser.add_argument(
         '--jobs', type=_positive, default=os.cpu_count() or 1, help='processes (%(default)s)'
@@ -159,19 +186,32 @@ def _folder(args: argparse.Namespace) -> int:
 
 
 def _write(selection: Selection, args: argparse.Namespace, *, keep_16_bit: bool = False) -> int:
-    night_edges = None if args.night_edges == 'none' else args.night_edges
-    options = Options(args.size, night_edges, keep_16_bit, args.jobs, args.overwrite)
+    edges = None if args.night_edges == 'none' else _methods(args)
+    options = Options(args.size, edges, keep_16_bit, args.jobs, args.overwrite)
     _print(prepare(selection, args.out, options), args.out)
+    return 0
+
+
+def _methods(args: argparse.Namespace) -> EdgeMethods:
+    return EdgeMethods(args.day_edges, args.night_edges)
+
+
+def _masks(args: argparse.Namespace) -> int:
+    list_images(args.data / 'trainA')
+    masks: Masks = 'finished' if args.finished else 'teachers'
+    update(args.data, {MASKS: masks})
+    print(f'{args.data}: training {"leaves" if args.finished else "denoises"} the label maps')
     return 0
 
 
 def _edges(args: argparse.Namespace) -> int:
     for folder in trained(args.data):
         list_images(folder)
-    settings = edge_settings(args.night_edges)
+    methods = _methods(args)
+    settings = edge_settings(methods)
     check_settings(args.data, settings, overwrite=args.overwrite)
     update(args.data, settings)
-    done = write_edges(args.data, args.night_edges, jobs=args.jobs, overwrite=args.overwrite)
+    done = write_edges(args.data, methods, jobs=args.jobs, overwrite=args.overwrite)
     _print(update(args.data, settings, done), args.data)
     return 0
 

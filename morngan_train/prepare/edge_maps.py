@@ -3,9 +3,11 @@
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
+from typing import NamedTuple
 from typing import TypeAlias
 
 import cv2
+import numpy as np
 
 from morngan_train.data.edges import canny
 from morngan_train.data.reading import DataError
@@ -13,6 +15,7 @@ from morngan_train.data.reading import list_images
 from morngan_train.data.reading import read_rgb
 from morngan_train.data.reading import read_thermal
 from morngan_train.data.surround import surround_edges
+from morngan_train.metrics import canny as matlab
 from morngan_train.prepare.workers import Done
 from morngan_train.prepare.workers import kept
 from morngan_train.prepare.workers import remove
@@ -20,13 +23,22 @@ from morngan_train.prepare.workers import size_of
 from morngan_train.prepare.workers import work
 from morngan_train.prepare.workers import write_png
 
-Method: TypeAlias = Literal['canny', 'surround']
-METHODS: tuple[Method, ...] = ('surround', 'canny')
+Method: TypeAlias = Literal['matlab', 'canny', 'surround']
+DAY_METHODS: tuple[Method, ...] = ('matlab', 'canny')
+NIGHT_METHODS: tuple[Method, ...] = ('surround', *DAY_METHODS)
 
 THRESHOLDS = (0.1, 0.2)
 """Of Canny, as shares of the strongest gradient; the authors'."""
 
-DAY_METHOD: Method = 'canny'
+MATLAB_THRESHOLD = round(100 * THRESHOLDS[1])
+"""The same for `metrics.canny`, whose lower threshold is half of the upper one."""
+
+
+class EdgeMethods(NamedTuple):
+    """How the edges of day pictures and of thermal frames are found."""
+
+    day: Method = 'matlab'
+    night: Method = 'surround'
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,15 +56,26 @@ def find_edges(task: EdgeTask) -> Done:
     try:
         if done := kept(task.target, task.source):
             return done
-        if task.color:
-            gray = cv2.cvtColor(read_rgb(task.source), cv2.COLOR_RGB2GRAY)
-        else:
-            gray = read_thermal(task.source)
-        edges = canny(gray, *THRESHOLDS) if task.method == 'canny' else surround_edges(gray)
+        edges = _edge_map(_gray(task), task.method)
         write_png(task.target, edges)
         return Done(size_of(edges))
     except (DataError, OSError) as error:
         return Done(None, error=str(error))
+
+
+def _gray(task: EdgeTask) -> np.ndarray:
+    if not task.color:
+        return read_thermal(task.source)
+    rgb = read_rgb(task.source)
+    return matlab.gray(rgb) if task.method == 'matlab' else cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY)
+
+
+def _edge_map(gray: np.ndarray, method: Method) -> np.ndarray:
+    if method == 'surround':
+        return surround_edges(gray)
+    if method == 'matlab':
+        return matlab.canny(gray, MATLAB_THRESHOLD).astype(np.uint8) * 255
+    return canny(gray, *THRESHOLDS)
 
 
 def trained(data: Path) -> list[Path]:
@@ -68,13 +91,13 @@ def trained(data: Path) -> list[Path]:
 
 
 def write_edges(
-    data: Path, night: Method, *, jobs: int, overwrite: bool = False
+    data: Path, methods: EdgeMethods, *, jobs: int, overwrite: bool = False
 ) -> dict[str, list[Done]]:
-    """Write edgesA (Canny) and edgesB beside trainA and trainB, a PNG for each picture.
+    """Write edgesA and edgesB beside trainA and trainB, a PNG for each picture.
 
     Args:
         data: Data folder; one of trainA and trainB may be absent.
-        night: How the edges of thermal frames are found.
+        methods: How edges are found.
         jobs: Processes.
         overwrite: Replace edge maps that are there.
 
@@ -84,7 +107,7 @@ def write_edges(
     Raises:
         DataError: trainA and trainB are missing, one is empty, or a picture cannot be read.
     """
-    plan = {_edges(folder).name: _tasks(folder, night) for folder in trained(data)}
+    plan = {_edges(folder).name: _tasks(folder, methods) for folder in trained(data)}
     for folder, tasks in plan.items():
         (data / folder).mkdir(exist_ok=True)
         if overwrite:
@@ -95,9 +118,9 @@ def write_edges(
     }
 
 
-def _tasks(folder: Path, night: Method) -> list[EdgeTask]:
+def _tasks(folder: Path, methods: EdgeMethods) -> list[EdgeTask]:
     color = folder.name == 'trainA'
-    method = DAY_METHOD if color else night
+    method = methods.day if color else methods.night
     return [
         EdgeTask(file, _edges(folder) / f'{file.stem}.png', color, method)
         for file in list_images(folder)

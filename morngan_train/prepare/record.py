@@ -6,11 +6,11 @@ import json
 from pathlib import Path
 from typing import Any
 
+from morngan_train.data.prepared import NAME
+from morngan_train.data.prepared import read_record
 from morngan_train.data.reading import DataError
 from morngan_train.prepare.workers import Done
 from morngan_train.prepare.workers import write_bytes
-
-NAME = 'prepared.json'
 
 
 def check_settings(data: Path, settings: Mapping[str, str], *, overwrite: bool) -> None:
@@ -24,7 +24,7 @@ def check_settings(data: Path, settings: Mapping[str, str], *, overwrite: bool) 
     Raises:
         DataError: A setting differs, or the record is unreadable.
     """
-    before = _read(data).get('settings', {})
+    before = read_record(data).get('settings', {})
     differ = [
         f'{name} was {before[name]}, now {value}'
         for name, value in settings.items()
@@ -54,7 +54,7 @@ def update(
     Returns:
         The whole record.
     """
-    record = _read(data)
+    record = read_record(data)
     record['settings'] = record.get('settings', {}) | dict(settings)
     folders = record.get('folders', {})
     record['folders'] = folders | {name: _summary(all_) for name, all_ in (done or {}).items()}
@@ -62,19 +62,6 @@ def update(
         record['notes'] = notes
     write_bytes(data / NAME, (json.dumps(record, indent=2) + '\n').encode())
     return record
-
-
-def _read(data: Path) -> dict[str, Any]:
-    file = data / NAME
-    if not file.is_file():
-        return {}
-    try:
-        record = json.loads(file.read_text())
-        if isinstance(record, dict):
-            return record
-    except (OSError, ValueError):
-        pass
-    raise DataError(f'{file} is damaged; remove it')
 
 
 def _summary(done: list[Done]) -> dict[str, Any]:

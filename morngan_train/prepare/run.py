@@ -10,8 +10,7 @@ from typing import TypeAlias
 
 from morngan_train.data.reading import DataError
 from morngan_train.data.reading import SUFFIXES
-from morngan_train.prepare.edge_maps import DAY_METHOD
-from morngan_train.prepare.edge_maps import Method
+from morngan_train.prepare.edge_maps import EdgeMethods
 from morngan_train.prepare.edge_maps import write_edges
 from morngan_train.prepare.label_files import BoxesTask
 from morngan_train.prepare.label_files import MaskTask
@@ -38,14 +37,14 @@ class Options(NamedTuple):
 
     Attributes:
         size: 500x400 and a centre crop of 360x288 as in the paper, or as they are.
-        night_edges: How edges of thermal frames are found; None writes no edge maps.
+        edges: How edges are found; None writes no edge maps.
         keep_16_bit: Do not map 16-bit thermal to 8 bits.
         jobs: Processes.
         overwrite: Make files anew that are there.
     """
 
     size: Size = 'paper'
-    night_edges: Method | None = 'surround'
+    edges: EdgeMethods | None = EdgeMethods()
     keep_16_bit: bool = False
     jobs: int = 1
     overwrite: bool = False
@@ -77,7 +76,7 @@ def prepare(selection: Selection, data: Path, options: Options) -> dict[str, Any
         'split': selection.split,
         'size': options.size,
         'thermal': '16 bits kept' if options.keep_16_bit else '8 bits',
-        **edge_settings(options.night_edges),
+        **edge_settings(options.edges),
     }
     for folder, job in plan.items():
         _check_target(data / folder, job.tasks)
@@ -92,15 +91,14 @@ def prepare(selection: Selection, data: Path, options: Options) -> dict[str, Any
         folder: work(*job, folder, 1 if job.function is write_boxes else options.jobs)
         for folder, job in plan.items()
     }
-    if options.night_edges is not None:
-        edges = options.night_edges
-        done |= write_edges(data, edges, jobs=options.jobs, overwrite=options.overwrite)
+    if options.edges is not None:
+        done |= write_edges(data, options.edges, jobs=options.jobs, overwrite=options.overwrite)
     return update(data, settings, done)
 
 
-def edge_settings(night: Method | None) -> dict[str, str]:
+def edge_settings(methods: EdgeMethods | None) -> dict[str, str]:
     """Name the methods of the edge maps for the record; there are none without edge maps."""
-    return {} if night is None else {'edgesA': DAY_METHOD, 'edgesB': night}
+    return {} if methods is None else {'edgesA': methods.day, 'edgesB': methods.night}
 
 
 class _Job(NamedTuple):

@@ -21,6 +21,7 @@ _RELEASE: dict[str, Any] = {
     'labellers_after_freeze': 'segmenter_b',
     'sky_confusers': ['vegetation'],
     'pole_with_sky': True,
+    'denoise_before_theta_bg': True,
     'aca_groups': 'merged',
     'scale_whole_sga': False,
     'complete_day_labels': True,
@@ -35,12 +36,18 @@ _RELEASE: dict[str, Any] = {
 PRESETS: dict[str, dict[str, Any]] = {
     'release': _RELEASE,
     'recommended': _RELEASE
-    | {'agreement': 'both', 'mining_dropout': False, 'gradient_padding': 'replicate'},
+    | {
+        'agreement': 'both',
+        'denoise_before_theta_bg': False,
+        'mining_dropout': False,
+        'gradient_padding': 'replicate',
+    },
     'paper': {
         'agreement': 'both',
         'labellers_after_freeze': 'both',
         'sky_confusers': ['vegetation', 'pole'],
         'pole_with_sky': False,
+        'denoise_before_theta_bg': False,
         'aca_groups': 'separate',
         'scale_whole_sga': True,
         'complete_day_labels': False,
@@ -69,6 +76,9 @@ class Choices(Section):
         description='Z_s of Eq. 7: what night sky is mistaken for'
     )
     pole_with_sky: bool = Field(description="average the poles' mean with that of the sky")
+    denoise_before_theta_bg: bool = Field(
+        description='denoise what is as sure as θ_fg, and ask background for θ_bg after that'
+    )
     aca_groups: Literal['merged', 'separate'] = Field(
         description='merged: vehicles are one group, mean over those present; separate: C_ss'
     )
@@ -79,13 +89,17 @@ class Choices(Section):
     )
     ssim_from_start: bool = Field(description='the SSIM of the cycle acts from the first epoch')
     cgr_unlabelled: bool = Field(
-        description='CGR acts on ids below 11 and on unlabelled pixels, not on background alone'
+        description='CGR acts on ids below 11 and on unlabelled pixels, not on background and '
+        'buildings alone'
     )
     draw_scale: Literal['step', 'epoch'] = Field(description='how often ψ of Eq. 22 is drawn')
     sga_region: Literal['cell', 'image'] = Field(
         description='SGA in one random 32x32 cell with edges, or in the whole crop'
     )
-    mining_dropout: bool = Field(description='keep dropout active in segmenters that label')
+    mining_dropout: bool = Field(
+        description='segmenters keep dropout while they label; a loss on the same picture sees '
+        'the same mask'
+    )
     gradient_padding: Literal['replicate', 'zeros'] = Field(
         description='zeros make false edges at the border of the crop'
     )

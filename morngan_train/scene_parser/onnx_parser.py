@@ -5,6 +5,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from morngan_ros.engines import EngineOptions
 from morngan_ros.engines import load_engine
 from morngan_ros.errors import ModelError
 from morngan_train.classes import CLASSES
@@ -31,7 +32,7 @@ class SceneParser:
     """
 
     def __init__(self, path: Path, provider: str) -> None:
-        self.engine = load_engine(path, provider, precision='fp32')
+        self.engine = load_engine(path, EngineOptions(provider, precision='fp32'))
         spec = self.engine.inputs[0]
         fits = len(self.engine.inputs) == 1 and spec.dtype.kind == 'f' and len(spec.shape) == 4
         if not (fits and spec.shape[0] in (1, None) and spec.shape[1] in (3, None)):

@@ -2,7 +2,11 @@
 
 from lightning_fabric import Fabric
 from lightning_fabric.utilities.exceptions import MisconfigurationException
+import torch
 
+from morngan_train.recipe.precision import Choice
+from morngan_train.recipe.precision import TF32
+from morngan_train.training.precision import allow_tf32
 from morngan_train.training.precision import choose_precision
 
 
@@ -10,8 +14,8 @@ class FabricError(Exception):
     """This machine does not have the accelerator, or not as many devices."""
 
 
-def open_fabric(accelerator: str, precision: str, devices: int = 1, nodes: int = 1) -> Fabric:
-    """Make what trains, and launch it.
+def open_fabric(accelerator: str, precision: Choice, devices: int = 1, nodes: int = 1) -> Fabric:
+    """Make what trains, and launch it. The precision of products is that of the process.
 
     Of several nodes each runs this; torchrun, SLURM or the environment (MASTER_ADDR, MASTER_PORT,
     NODE_RANK) tells them where they meet.
@@ -25,6 +29,8 @@ def open_fabric(accelerator: str, precision: str, devices: int = 1, nodes: int =
     Raises:
         FabricError: There is no such accelerator, or it has not so many devices.
     """
+    allow_tf32(precision == TF32)
+    torch.backends.cudnn.benchmark = True  # crops have one size, segmenters 48
     try:
         fabric = Fabric(
             accelerator=accelerator,

@@ -30,7 +30,7 @@ class ImagePool:
 
     def state_dict(self) -> dict[str, list[torch.Tensor]]:
         """Return the stored fakes."""
-        return {'images': self.images}
+        return {'images': list(self.images)}
 
     def load_state_dict(self, state: dict[str, list[torch.Tensor]]) -> None:
         """Restore the stored fakes."""

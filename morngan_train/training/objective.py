@@ -24,9 +24,12 @@ from morngan_train.losses.edge_correlation import edge_correlation_loss
 from morngan_train.losses.edge_recall import edge_recall_loss
 from morngan_train.losses.low_resolution import low_resolution_loss
 from morngan_train.losses.monochrome import monochrome_loss
+from morngan_train.losses.objects import objects_loss
 from morngan_train.losses.perceptual import perceptual_loss
 from morngan_train.losses.scale_robustness import sr_loss
 from morngan_train.losses.segmentation import segmentation_loss
+from morngan_train.losses.steadiness import Shift
+from morngan_train.losses.steadiness import steadiness_loss
 from morngan_train.losses.structured_gradient import sga_loss
 from morngan_train.losses.temperature import temperature_loss
 from morngan_train.losses.total_variation import total_variation
@@ -148,6 +151,7 @@ def to_day_losses(
     scores: tuple[Scores, Scores] | None,
     recipe: Recipe,
     phase: Phase,
+    later: tuple[torch.Tensor, Shift] | None = None,
 ) -> Losses:
     """Return the weighted losses of G_BA on night frames and on colour at low resolution.
 
@@ -158,6 +162,7 @@ def to_day_losses(
         scores: D_A of the day pictures and of `fake_day`, attached; None before it acts.
         recipe: Constant factors and choices.
         phase: Factors of the present phase.
+        later: G_BA of a second view of the first night frames, and its shift, if any.
     """
     r = recipe.losses
     losses = structure_losses(fake_day, batch['night'], recipe)
@@ -169,9 +174,28 @@ def to_day_losses(
     if phase.cgr > 0:
         padding = recipe.choices.gradient_padding
         losses['cgr'] = phase.cgr * cgr_loss(fake_day, batch['night'], padding=padding)
+    if later is not None:
+        view, shift = later
+        losses['steadiness'] = r.steadiness * steadiness_loss(view, fake_day[: len(view)], shift)
     if low_day is not None:
         losses['low'] = r.low * low_resolution_loss(low_day, batch['low_color'])
     return losses
+
+
+def head_losses(batch: Sample, found: tuple[torch.Tensor, torch.Tensor], recipe: Recipe) -> Losses:
+    """Return the weighted loss of the head on night frames and on the thermal side of day pairs.
+
+    Args:
+        batch: With the boxes of both.
+        found: Centres and distances in the night frames, the pairs, and perhaps in more.
+        recipe: Constant factors.
+    """
+    n = len(batch['night']) + len(batch['day_thermal'])
+    centres, sides = (told[:n].float() for told in found)
+    objects = torch.cat([batch['night_objects'], batch['day_objects']])
+    boxed = torch.cat([batch['night_boxed'], batch['day_boxed']])
+    loss = objects_loss(centres, sides, objects, boxed)
+    return {'objects': recipe.losses.objects * loss}
 
 
 def identity_losses(

@@ -20,11 +20,13 @@ class RunLog:
     def __init__(self, folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self._file = folder / 'log.jsonl'
+        self._noted = 0
         self._board = _open_board(folder / 'tensorboard')
 
     def step(self, number: int, values: dict[str, float]) -> None:
-        """Note the losses of a step, now and then."""
-        if self._board is not None and number % SCALAR_EVERY == 0:
+        """Note the losses that were read at a step, if there are any, now and then."""
+        if self._board is not None and values and number - self._noted >= SCALAR_EVERY:
+            self._noted = number
             for name, value in values.items():
                 self._board.add_scalar(f'loss/{name}', value, number)
 

@@ -2,10 +2,12 @@
 
 from dataclasses import dataclass
 from dataclasses import replace
+from functools import partial
 
 import torch
 from torch.nn import functional as F
 
+from morngan_train.classes import UNLABELLED
 from morngan_train.labels.denoising import denoise_night
 from morngan_train.labels.distillation import complete
 from morngan_train.labels.distillation import mine
@@ -153,7 +155,11 @@ class Parser:
         loss: bool,
         label: bool,
     ) -> _Parsed:
-        """Segment once: `loss` wants logits with gradient, `label` confidences without dropout."""
+        """Segment once: `loss` wants logits with gradient, `label` confidences.
+
+        Labels are made without dropout, or by choice with that of the loss. A label from the mask
+        of the loss is one that the loss agrees with already: at θ = 0.95 it costs 0.05 at most.
+        """
         if not (loss or label):
             return _NOTHING
         mining_dropout = self.recipe.choices.mining_dropout
@@ -165,8 +171,10 @@ class Parser:
             logits = segmenter.classify(features, dropout=dropout).float()
         if label:
             with torch.no_grad():
-                clean = segmenter.classify(features.detach(), dropout=mining_dropout)
-                confidence = clean.float().softmax(1)
+                seen = logits if mining_dropout else None
+                if seen is None:
+                    seen = segmenter.classify(features.detach(), dropout=mining_dropout)
+                confidence = seen.float().softmax(1)
         return _Parsed(logits, confidence)
 
     def _label_night(
@@ -180,21 +188,20 @@ class Parser:
         # S_B alone, after the freeze, needs no more of background than of objects.
         if p_a is None or theta_bg is None:
             theta_bg = constants.theta_fg
-        mined = mine(
-            p_b,
-            p_a,
-            theta_fg=constants.theta_fg,
-            theta_bg=theta_bg,
-            agreement=choices.agreement,
+        mine_above = partial(
+            mine, p_b, p_a, theta_fg=constants.theta_fg, agreement=choices.agreement
         )
+        mined = mine_above(theta_bg=theta_bg)
         if not self.recipe.denoises:
             return mined
-        return denoise_night(
-            mined,
+        early = choices.denoise_before_theta_bg
+        denoised = denoise_night(
+            mine_above(theta_bg=constants.theta_fg) if early else mined,
             night,
             sky_confusers=choices.sky_confuser_ids,
             pole_with_sky=choices.pole_with_sky,
         )
+        return denoised.masked_fill(mined == UNLABELLED, UNLABELLED)
 
 
 def draw_side(crop: int) -> int:

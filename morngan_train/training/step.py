@@ -1,8 +1,8 @@
 """One optimisation step of all networks that a phase trains."""
 
 from collections.abc import Sequence
-import math
 from typing import Any
+from typing import cast
 
 from lightning_fabric import Fabric
 import torch
@@ -12,13 +12,17 @@ from morngan_train.data.unpaired import Sample
 from morngan_train.losses.adversarial import discriminator_loss
 from morngan_train.losses.scale_robustness import draw_scale
 from morngan_train.losses.scale_robustness import rescale
+from morngan_train.losses.steadiness import second_view
 from morngan_train.networks.discriminator import Scores
 from morngan_train.networks.perception import Perception
 from morngan_train.recipe import Recipe
 from morngan_train.recipe.phases import Phase
 from morngan_train.training import distributed
 from morngan_train.training.image_pool import ImagePool
+from morngan_train.training.ledger import Ledger
+from morngan_train.training.ledger import NonFiniteLossError
 from morngan_train.training.objective import generator_losses
+from morngan_train.training.objective import head_losses
 from morngan_train.training.objective import identity_losses
 from morngan_train.training.objective import Judged
 from morngan_train.training.objective import Losses
@@ -33,10 +37,10 @@ from morngan_train.training.system import Generators
 from morngan_train.training.system import MovingAverage
 from morngan_train.training.system import Segmenters
 from morngan_train.training.system import Translations
-
-
-class NonFiniteLossError(Exception):
-    """A loss or a gradient became NaN or infinite; the message names it."""
+from morngan_train.training.tuning import lay_out
+from morngan_train.training.tuning import PLAIN
+from morngan_train.training.tuning import tune
+from morngan_train.training.tuning import Tuning
 
 
 class Step:
@@ -48,16 +52,24 @@ class Step:
     Args:
         recipe: What to train.
         fabric: Device and precision.
+        tuning: How this machine trains.
 
     Attributes:
         number: Steps done.
-        seen: Translations and segmentations of the last unpaired batch, for pictures and memory.
+        seen: Translations and segmentations of the first part of the last unpaired batch.
+        night_labels: Mined labels of the whole batch, a tensor for each part.
     """
 
-    def __init__(self, recipe: Recipe, fabric: Fabric) -> None:
-        self.recipe, self.fabric = recipe, fabric
+    def __init__(self, recipe: Recipe, fabric: Fabric, tuning: Tuning = PLAIN) -> None:
+        self.recipe, self.fabric, self.tuning = recipe, fabric, tuning
         self.number = 0
         self.seen: tuple[Translations, Semantics | None] | None = None
+        self.night_labels: list[torch.Tensor] = []
+        self.reads_every = tuning.reads_every(fabric.device)
+        self._ledger = Ledger(fabric.device)
+        self._values: dict[str, float] = {}
+        self._before: dict[int, dict[str, Any]] = {}
+        self._part, self._parts = 0, recipe.optimizer.accumulate
         self._psi = 0.0
         self._psi_epoch = 0
 
@@ -71,6 +83,7 @@ class Step:
         self._perception = None
         if recipe.perceives:
             self._perception = Perception(recipe.generator.weights).to(fabric.device)
+        tune(self.networks, tuning)
         self.optimizers = {name: self._adam(network) for name, network in self.networks.items()}
 
     def _adam(self, network: torch.nn.Module) -> torch.optim.Adam:
@@ -81,22 +94,22 @@ class Step:
         if pretrained:
             groups.append({'params': pretrained})
         return torch.optim.Adam(
-            groups, lr=self.recipe.optimizer.lr, betas=self.recipe.optimizer.betas
+            groups,
+            lr=self.recipe.optimizer.lr,
+            betas=self.recipe.optimizer.betas,
+            fused=self._fused,
         )
+
+    @property
+    def _fused(self) -> bool | None:
+        """Whether Adam is to look at `Ledger.spoilt` itself: only its fused form does."""
+        return self.reads_every > 1 or None
 
     @property
     def networks(self) -> dict[str, torch.nn.Module]:
         """The trained networks by name."""
         networks = {'generators': self.generators, 'discriminators': self.discriminators}
         return networks | ({'segmenters': self.segmenters} if self.segmenters else {})
-
-    def compile(self) -> None:
-        """Let torch.compile optimise the networks on their first use."""
-        self.generators.compile()
-        self.discriminators.compile()
-        if self.segmenters is not None:
-            for segmenter in (self.segmenters.a, self.segmenters.b):
-                segmenter.features = torch.compile(segmenter.features)  # type: ignore[method-assign]
 
     def set_learning_rate(self, lr: float, segmenter_factor: float = 1.0) -> None:
         """Set the learning rates: those of segmenters, discriminators and encoder by factors."""
@@ -118,22 +131,51 @@ class Step:
             epoch: Counted from 1.
 
         Returns:
-            The weighted losses by name, averaged over processes.
+            The weighted losses by name, averaged over processes and the steps since the last
+            reading; nothing where they are not read.
 
         Raises:
-            NonFiniteLossError: A loss or a gradient is NaN or infinite; no weight has changed.
+            NonFiniteLossError: See `read`.
         """
-        if not phase.unpaired:
-            values = self._pairs(batch, phase)
-        elif phase.direction == 'to_day':
-            values = self._to_day(batch, phase)
-        else:
-            values = self._unpaired(batch, phase, epoch)
-        self.average.update(self.generators, self.number)
+        self._before[self.number] = self._host_state()
+        self._values, self.night_labels = {}, []
+        for number, part in enumerate(_split(batch, self._parts)):
+            self._part = number
+            self._run(lay_out(part, self.tuning), phase, epoch)
+        intact = None if self._fused is None else 1 - self._ledger.spoilt
+        self.average.update(self.generators, self.number, intact)
         self.number += 1
+        if self.number % self.reads_every == 0:
+            self._values |= self.read()
+        return self._values
+
+    def read(self) -> dict[str, float]:
+        """Return the means of the losses that were not read yet.
+
+        Raises:
+            NonFiniteLossError: A loss or a gradient is NaN or infinite. No weight has changed since
+                the step before it, pools and `number` are those of that step.
+        """
+        try:
+            values = self._ledger.read()
+        except NonFiniteLossError as error:
+            self.number = error.step
+            self._restore_host_state(self._before[error.step])
+            raise
+        self._before.clear()
         return values
 
-    def _pairs(self, batch: Sample, phase: Phase) -> dict[str, float]:
+    def _run(self, batch: Sample, phase: Phase, epoch: int) -> None:
+        if phase.memory:
+            self._ledger.losses(self.number, {'guided': batch['guided'].float().mean()})
+        if not phase.unpaired:
+            self._pairs(batch, phase)
+        elif phase.direction == 'to_day':
+            self._to_day(batch, phase)
+        else:
+            self._unpaired(batch, phase, epoch)
+
+    def _pairs(self, batch: Sample, phase: Phase) -> None:
         with self.fabric.autocast():
             colored = self.generators.color(batch['day_thermal'])
             seen = self._see_pairs(batch, colored)
@@ -145,10 +187,8 @@ class Step:
                     batch['day'], batch['day_labels'], phase, batch['day_thermal']
                 )
             losses |= segmentation_losses(semantics, phase)
-        values = self._check(losses)
         self._descend(['generators', *segmenters], losses)
         self.seen = None
-        return values
 
     def _see_pairs(self, batch: Sample, colored: torch.Tensor) -> tuple[Seen, Seen] | None:
         """Look at the pairs as the perceptual loss does."""
@@ -156,14 +196,18 @@ class Step:
             return None
         return self._perception(colored), self._perception(batch['day'])
 
-    def _to_day(self, batch: Sample, phase: Phase) -> dict[str, float]:
+    def _to_day(self, batch: Sample, phase: Phase) -> None:
         """Train G_BA and D_A alone; night frames and pairs go through the generator as one."""
         day, n = batch['day'], len(batch['night'])
         judge = self.discriminators.a
+        frames = [batch['night'], batch['day_thermal']]
+        if self.recipe.losses.steadiness > 0:
+            view, shift = second_view(batch['night'][:1])
+            frames.append(view)
         with self.fabric.autocast():
-            made = self.generators.color(torch.cat([batch['night'], batch['day_thermal']]))
+            made, found = self.generators.color_and_find(torch.cat(frames))
             made = made.float()
-            fake_day, colored = made[:n], made[n:]
+            fake_day, colored, later = made[:n], made[n : 2 * n], made[2 * n :]
             low_day = None
             if self.recipe.losses.low > 0 and 'low_thermal' in batch:
                 low_day = self.generators.color(batch['low_thermal']).float()
@@ -174,27 +218,27 @@ class Step:
                 fake = self._score(fake_day)
                 judge.requires_grad_(True)
                 scores = self._score(day), fake
-        losses = to_day_losses(batch, fake_day, low_day, scores, self.recipe, phase)
+        moved = (later, shift) if len(later) else None
+        losses = to_day_losses(batch, fake_day, low_day, scores, self.recipe, phase, moved)
         losses |= pair_losses(batch, colored, self.recipe, phase, seen)
-        values = self._check(losses)  # before a fake that is not finite gets into a pool
+        if found is not None:
+            losses |= head_losses(batch, found, self.recipe)
         self.seen = None
         if scores is None:
             self._descend(['generators'], losses)
-            return values
+            return
         with self.fabric.autocast():
             pooled = self._score(self.pools['a'](fake_day))
         form = self.recipe.losses.adversarial_form
         judging = {'discriminator_a': discriminator_loss(scores[0], pooled, form)}
-        values |= self._check(judging)
         self._descend(['generators', 'discriminators'], losses, judging)
-        return values
 
     def _score(self, day: torch.Tensor) -> Scores:
         """Score day pictures by D_A, in float32."""
         seen = None if self._perception is None else self._perception(day)
         return [[score.float() for score in branch] for branch in self.discriminators.a(day, seen)]
 
-    def _unpaired(self, batch: Sample, phase: Phase, epoch: int) -> dict[str, float]:
+    def _unpaired(self, batch: Sample, phase: Phase, epoch: int) -> None:
         day, night = batch['day'], batch['night']
         learning = ['generators', 'discriminators', *self._learning_segmenters(phase)]
         with self.fabric.autocast():
@@ -212,7 +256,6 @@ class Step:
         )
         if self.recipe.losses.identity > 0:
             losses |= self._identity(batch)
-        values = self._check(losses)  # before a fake that is not finite gets into a pool
 
         with self.fabric.autocast():
             pooled = self._judge(self.pools['a'](made.fake_day), self.pools['b'](made.fake_night))
@@ -221,10 +264,11 @@ class Step:
             f'discriminator_{name}': discriminator_loss(r, f, form)
             for name, r, f in zip('ab', real, pooled, strict=True)
         }
-        values |= self._check(judging)
         self._descend(learning, losses, judging)
-        self.seen = made, semantics
-        return values
+        if self._part == 0:
+            self.seen = made, semantics
+        if semantics is not None and semantics.night_labels is not None:
+            self.night_labels.append(semantics.night_labels)
 
     def _learning_segmenters(self, phase: Phase) -> list[str]:
         """Freeze or free the segmenters; return the name of what learns."""
@@ -277,39 +321,33 @@ class Step:
             same_night = self.generators.cool(batch['night']).float()
         return identity_losses(batch, same_day, same_night, self.recipe.losses.identity)
 
-    def _check(self, losses: Losses) -> dict[str, float]:
-        """Return the values of losses, averaged over processes; raise if one is not finite."""
-        stacked = torch.stack([loss.detach() for loss in losses.values()])
-        values = dict(zip(losses, distributed.average(stacked).tolist(), strict=True))
-        bad = [name for name, value in values.items() if not math.isfinite(value)]
-        if bad:
-            raise NonFiniteLossError(f'{", ".join(bad)} is not finite at step {self.number}')
-        return values
-
     def _descend(self, learning: Sequence[str], *objectives: Losses) -> None:
-        """Take one step down the sums of losses; no weight moves if a gradient is not finite."""
-        for name in learning:
-            self.optimizers[name].zero_grad(set_to_none=True)
+        """Go down the sums of losses; after the last part of a batch, take the step."""
+        if self._part == 0:
+            for name in learning:
+                self.optimizers[name].zero_grad(set_to_none=True)
         for losses in objectives:
-            self._backward(torch.stack(list(losses.values())).sum())
-        self._update(learning)
+            self._ledger.losses(self.number, losses)
+            self._backward(torch.stack(list(losses.values())).sum() / self._parts)
+        if self._part == self._parts - 1:
+            self._update(learning)
 
     def _backward(self, total: torch.Tensor) -> None:
         self.fabric.backward(total)
 
     def _update(self, learning: Sequence[str]) -> None:
-        norms = []
+        """Take one step; no weight moves if a loss or a gradient is not finite."""
+        norms = {}
         for name in learning:
             parameters = [p for p in self.networks[name].parameters() if p.grad is not None]
             distributed.average_gradients(parameters)
-            norms.append(_clip(parameters, self.recipe.optimizer.clip))
-        finite = torch.stack(norms).isfinite().tolist()
-        if not all(finite):
-            bad = [name for name, fine in zip(learning, finite, strict=True) if not fine]
-            raise NonFiniteLossError(
-                f'the gradient of the {" and ".join(bad)} is not finite at step {self.number}'
-            )
+            norms[name] = _clip(parameters, self.recipe.optimizer.clip)
+        self._ledger.gradients(self.number, norms)
+        if self._fused is None:
+            self._values = self.read()
         for name in learning:
+            if self._fused is not None:
+                self.optimizers[name].found_inf = self._ledger.spoilt  # type: ignore[attr-defined]
             self.optimizers[name].step()
 
     def state_dict(self) -> dict[str, Any]:
@@ -327,23 +365,38 @@ class Step:
             network.load_state_dict(state[name])
         self.average.model.load_state_dict(state['average'])
         for name, optimizer in self.optimizers.items():
-            optimizer.load_state_dict(state[f'optimizer_{name}'])
+            saved = state[f'optimizer_{name}']
+            # Of the machine, not of the run that was saved.
+            groups = [{**group, 'fused': self._fused} for group in saved['param_groups']]
+            optimizer.load_state_dict({**saved, 'param_groups': groups})
         self.number = state['step']
 
     def own_state_dict(self) -> dict[str, Any]:
         """Return the state that each process has for itself: pools and random numbers."""
+        return {**self._host_state(), 'rng': checkpoint.rng_state(self.fabric.device)}
+
+    def _host_state(self) -> dict[str, Any]:
         return {
             'pools': {name: pool.state_dict() for name, pool in self.pools.items()},
             'psi': [self._psi, self._psi_epoch],
-            'rng': checkpoint.rng_state(self.fabric.device),
         }
 
-    def load_own_state_dict(self, state: dict[str, Any]) -> None:
-        """Restore what `own_state_dict` returned."""
+    def _restore_host_state(self, state: dict[str, Any]) -> None:
         for name, pool in self.pools.items():
             pool.load_state_dict(state['pools'][name])
         self._psi, self._psi_epoch = state['psi']
+
+    def load_own_state_dict(self, state: dict[str, Any]) -> None:
+        """Restore what `own_state_dict` returned."""
+        self._restore_host_state(state)
         checkpoint.restore_rng(state['rng'], self.fabric.device)
+
+
+def _split(batch: Sample, parts: int) -> list[Sample]:
+    """Cut a batch into equal parts."""
+    whole = cast(dict[str, torch.Tensor], batch)
+    pieces = {name: values.chunk(parts) for name, values in whole.items()}
+    return [cast(Sample, {name: p[i] for name, p in pieces.items()}) for i in range(parts)]
 
 
 def _clip(parameters: list[torch.nn.Parameter], limit: float | None) -> torch.Tensor:

@@ -22,6 +22,9 @@ from morngan_train.recipe import Recipe
 from morngan_train.recipe.recipe import GeneratorRecipe
 from morngan_train.recipe.recipe import SegmenterRecipe
 
+HEAD = 'decoder.head.'
+"""How names of weights of the head for objects begin, in a translator."""
+
 
 class Translations(NamedTuple):
     """What the generators made of one batch: images [N, 3, S, S] in (-1, 1), and two encodings."""
@@ -49,13 +52,16 @@ class Translations(NamedTuple):
     """E_B(fake_night)."""
 
 
-def build_half(shape: GeneratorRecipe, *, thermal: bool, pretrained: bool = True) -> Translator:
+def build_half(
+    shape: GeneratorRecipe, *, thermal: bool, pretrained: bool = True, finds: bool = True
+) -> Translator:
     """Build the encoder and the decoder of one domain.
 
     Args:
         shape: Of the recipe.
         thermal: Whether the encoder looks at thermal frames, whose three channels are equal.
         pretrained: Whether to load the encoder's weights, where the kind has any.
+        finds: Whether the decoder has the head for objects, where the recipe has one.
 
     Returns:
         Both, as the translation of the domain into itself.
@@ -65,7 +71,8 @@ def build_half(shape: GeneratorRecipe, *, thermal: bool, pretrained: bool = True
     """
     if shape.kind == 'context':
         weights = shape.weights if pretrained else NO_WEIGHTS
-        return Translator(ContextEncoder(weights, 1 if thermal else 3), ContextDecoder())
+        objects = len(shape.objects) if finds else 0
+        return Translator(ContextEncoder(weights, 1 if thermal else 3), ContextDecoder(objects))
     return build_translator(
         shape.ngf, shape.blocks, shape.stem, shape.decoder_norm, shape.attention
     )
@@ -78,7 +85,7 @@ class Generators(nn.Module):
         super().__init__()
         self.attends = recipe.generator.attention
         self.a = build_half(recipe.generator, thermal=False)
-        self.b = build_half(recipe.generator, thermal=True)
+        self.b = build_half(recipe.generator, thermal=True, finds=False)
 
     def pretrained_parameters(self) -> list[nn.Parameter]:
         """List the weights that have seen the world already."""
@@ -98,6 +105,23 @@ class Generators(nn.Module):
     def color(self, thermal: torch.Tensor) -> torch.Tensor:
         """Translate thermal to day colour, G_BA: [N, 3, S, S] in [-1, 1] to the same."""
         return self.a.decoder(self.b.encoder(thermal))
+
+    def color_and_find(
+        self, thermal: torch.Tensor
+    ) -> tuple[torch.Tensor, tuple[torch.Tensor, torch.Tensor] | None]:
+        """Translate thermal to day colour, and tell what the head finds in it, if there is one.
+
+        Args:
+            thermal: [N, 3, S, S] in [-1, 1].
+
+        Returns:
+            G_BA(thermal), same shape and range; centres and distances as `ObjectHead` gives them.
+        """
+        decoder = self.a.decoder
+        features = self.b.encoder(thermal)
+        if isinstance(decoder, ContextDecoder) and decoder.head is not None:
+            return decoder.with_objects(features)
+        return decoder(features), None
 
     def cool(self, day: torch.Tensor) -> torch.Tensor:
         """Translate day colour to thermal, G_AB: [N, 3, S, S] in [-1, 1] to the same."""
@@ -193,9 +217,15 @@ class MovingAverage:
         self.model = copy.deepcopy(generators.night_to_day).requires_grad_(False).eval()
 
     @torch.no_grad()
-    def update(self, generators: Generators, step: int) -> None:
-        """Move towards the present weights; `step` counts from 0."""
+    def update(self, generators: Generators, step: int, intact: torch.Tensor | None = None) -> None:
+        """Move towards the present weights; `step` counts from 0.
+
+        Args:
+            generators: With these weights.
+            step: The present one.
+            intact: 0.0 on the device if the average is to stay as it is, else 1.0.
+        """
         decay = min(self.decay, (1 + step) / (10 + step))
         followed = generators.night_to_day.parameters()
         for average, weight in zip(self.model.parameters(), followed, strict=True):
-            average.lerp_(weight, 1 - decay)
+            average.lerp_(weight, 1 - decay if intact is None else (1 - decay) * intact)

@@ -1,6 +1,5 @@
 """The run around the steps: epochs, loader, memory, log, checkpoints."""
 
-from collections import defaultdict
 from collections.abc import Callable
 from collections.abc import Iterator
 from collections.abc import Sequence
@@ -14,7 +13,6 @@ from typing import Any
 
 import cv2
 from lightning_fabric import Fabric
-import numpy as np
 from rich.progress import BarColumn
 from rich.progress import MofNCompleteColumn
 from rich.progress import Progress
@@ -26,11 +24,10 @@ from torch.utils.data import DataLoader
 
 from morngan_train import checkpoint
 from morngan_train.data.crops import CropError
-from morngan_train.data.memory import distribution
+from morngan_train.data.loader import open_loader
+from morngan_train.data.loader import STOP_SIGNALS
 from morngan_train.data.memory import Memory
-from morngan_train.data.memory import Window
 from morngan_train.data.pairing import GuidedDraws
-from morngan_train.data.pairing import LAG
 from morngan_train.data.reading import DataError
 from morngan_train.data.unpaired import Sample
 from morngan_train.data.unpaired import UnpairedCrops
@@ -40,23 +37,16 @@ from morngan_train.recipe.phases import Phase
 from morngan_train.recipe.phases import phase_at
 from morngan_train.recipe.phases import total_epochs
 from morngan_train.training import distributed
+from morngan_train.training.ledger import Means
+from morngan_train.training.ledger import NonFiniteLossError
+from morngan_train.training.memory_writer import MemoryWriter
 from morngan_train.training.panels import draw_panel
 from morngan_train.training.preview import save_preview
 from morngan_train.training.runlog import RunLog
-from morngan_train.training.step import NonFiniteLossError
 from morngan_train.training.step import Step
-
-STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
-PREFETCH = 2
-"""Batches that each loader process is ahead."""
-MOST_WORKERS = (LAG - 1) // PREFETCH
-"""More would ask the memory about steps that it cannot know yet."""
-
-
-def _leave_signals_to_the_loop(_worker: int) -> None:
-    """Let Ctrl-C, which every process of a terminal gets, end the run in the main process."""
-    for number in STOP_SIGNALS:
-        signal.signal(number, signal.SIG_IGN)
+from morngan_train.training.system import HEAD
+from morngan_train.training.tuning import PLAIN
+from morngan_train.training.tuning import Tuning
 
 
 def open_data(
@@ -79,6 +69,7 @@ def open_data(
         shares=shares,
         low=recipe.losses.low > 0,
         masked=any(phase.mb > 0 for phase in recipe.schedule),
+        objects=recipe.generator.objects,
         aligned=any(phase.aligned > 0 for phase in recipe.schedule),
         labelled=recipe.data.focus > 0 or any(p.needs_day_labels for p in recipe.schedule),
         denoise=recipe.denoises,
@@ -96,7 +87,7 @@ class Trainer:
         fabric: Devices and precision, launched.
         shares: Of the draws, one a data folder; None draws every picture equally often.
         workers: Data loading processes, for each device.
-        compile: Let torch.compile optimise the networks.
+        tuning: How this machine trains.
 
     Raises:
         DataError: The data folder lacks something that the recipe needs.
@@ -111,7 +102,7 @@ class Trainer:
         *,
         shares: Sequence[float] | None = None,
         workers: int = 1,
-        compile: bool = False,
+        tuning: Tuning = PLAIN,
     ) -> None:
         self.recipe, self.out, self.fabric = recipe, out, fabric
         self.roots = [data] if isinstance(data, Path) else list(data)
@@ -119,17 +110,30 @@ class Trainer:
         self.phases = recipe.schedule
         self.data = open_data(recipe, self.roots, shares)
         self.memory = Memory(len(self.data.night))
+        self.writer = MemoryWriter(self.memory)
+        if tuning.cache:
+            self.data.cache()
+        self._draws = GuidedDraws(
+            self.data,
+            self.memory,
+            0,
+            0,
+            recipe.optimizer.batch_size * recipe.optimizer.accumulate,
+            active=False,
+            top_k=recipe.semantics.top_k,
+            rank=fabric.global_rank,
+            world=fabric.world_size,
+        )
         self.steps = recipe.steps_per_epoch or len(self.data)
         self.epochs = total_epochs(self.phases)
         self.seconds = 0.0
+        self._loader: DataLoader[Sample] | None = None
         self._asked = False  # this process was asked to stop
         self._stop = False  # all have agreed to
         # Equal weights everywhere, then random numbers of one's own.
         torch.manual_seed(recipe.seed)
-        self.step = Step(recipe, fabric)
+        self.step = Step(recipe, fabric, tuning)
         torch.manual_seed(recipe.seed + fabric.global_rank)
-        if compile:
-            self.step.compile()
 
     # The loop ----------------------------------------------------------------------------------
 
@@ -158,13 +162,15 @@ class Trainer:
                 try:
                     means = self._run_epoch(epoch, phase, log, lambda: progress.advance(task))
                 except NonFiniteLossError as error:
+                    self._go_back(error.step)
                     self.save()
                     raise NonFiniteLossError(
-                        f'{error}; the weights before it are in {self.out / "last.pt"}'
+                        f'{error}; the weights before it are in {self.out / "last.pt"}', error.step
                     ) from error
                 except (DataError, CropError):
                     # Saving is for all: the others learn of this when this process has ended.
                     if self.fabric.world_size == 1:
+                        self._settle()
                         self.save()
                     raise
                 if log is not None:
@@ -179,78 +185,60 @@ class Trainer:
     ) -> dict[str, float]:
         lr = self.recipe.optimizer.lr * learning_rate_factor(self.phases, epoch)
         self.step.set_learning_rate(lr, phase.segmenter_lr_factor)
-        sums: dict[str, float] = defaultdict(float)
-        count = 0
+        means = Means(self.step.number)
         start = time.monotonic()
         for batch in self._batches(epoch, phase):
-            values = self.step(batch, phase, epoch) | self._remember(batch, phase)
-            for name, value in values.items():
-                sums[name] += value
-            count += 1
+            values = self.step(batch, phase, epoch)
+            remembered = self._remember(batch, phase)
+            means.add(remembered, 1)
+            means.read(values, self.step.number)
             if log is not None:
-                log.step(self.step.number, values)
+                log.step(self.step.number, values | remembered if values else {})
             advance()
             if self._agree_to_stop():
                 break
-        means = {name: value / count for name, value in sums.items()}
+        means.read(self.step.read(), self.step.number)
+        self.writer.flush()
         self.seconds += time.monotonic() - start
         if log is not None:
             head = {'epoch': epoch, 'phase': phase.name, 'step': self.step.number, 'lr': lr}
-            log.epoch({**head, 'seconds': self.seconds, **means})
+            log.epoch({**head, 'seconds': self.seconds, **means.values()})
             if self.step.number == epoch * self.steps:
                 self._finish_epoch(epoch, batch, log)
         self.save()
-        return means
+        return means.values()
+
+    def _settle(self) -> None:
+        """Store and read what the device still holds; go back if it is not finite."""
+        self.writer.flush()
+        try:
+            self.step.read()
+        except NonFiniteLossError as error:
+            self._go_back(error.step)
+
+    def _go_back(self, step: int) -> None:
+        """Take back what a step that was spoilt, and those after it, have stored."""
+        self.writer.flush()
+        self.memory.forget(step)
 
     def _batches(self, epoch: int, phase: Phase) -> Iterator[Sample]:
         """Yield the rest of an epoch: draws are numbered through the whole run."""
-        n = self.recipe.optimizer.batch_size
-        draws = GuidedDraws(
-            self.data,
-            self.memory,
-            self.step.number,
-            epoch * self.steps,
-            n,
-            active=phase.memory,
-            settled=(epoch - 1) * self.steps,
-            top_k=self.recipe.semantics.top_k,
-            rank=self.fabric.global_rank,
-            world=self.fabric.world_size,
-        )
-        loader = DataLoader(
-            self.data,
-            batch_size=n,
-            sampler=draws,
-            num_workers=self.workers,
-            prefetch_factor=PREFETCH if self.workers else None,
-            # Its own generator: a loader draws a seed for its workers, and drawing it from the
-            # global one would make a run that was resumed within an epoch differ.
-            generator=torch.Generator(),
-            worker_init_fn=_leave_signals_to_the_loop,
-            pin_memory=self.fabric.device.type == 'cuda',
-        )
-        for batch in loader:
+        self._draws.steps = range(self.step.number, epoch * self.steps)
+        self._draws.settled = (epoch - 1) * self.steps
+        self._draws.active = phase.memory
+        if self._loader is None:
+            pin = self.fabric.device.type == 'cuda'
+            self._loader = open_loader(self.data, self._draws, self.workers, pin=pin)
+        for batch in self._loader:
             yield self.fabric.to_device(batch)
 
     def _remember(self, batch: Sample, phase: Phase) -> dict[str, float]:
         """Store the labelled night crops of a step; report how the memory does."""
         if not phase.memory:
             return {}
-        if len(self.memory) < self.memory.images:
-            assert self.step.seen is not None
-            semantics = self.step.seen[1]
-            assert semantics is not None
-            assert semantics.night_labels is not None
-            maps = semantics.night_labels.byte().cpu().numpy()
-            vectors = torch.from_numpy(np.stack([distribution(labels) for labels in maps]))
-            places = torch.cat([batch['night_index'][:, None], batch['night_window']], dim=1)
-            rows = torch.cat([places.double(), vectors.double().to(places.device)], dim=1)
-            for row in distributed.gather(rows).cpu().numpy():
-                index, *window = (int(value) for value in row[:4])
-                vector = row[4:].astype(np.float32)
-                self.memory.store(index, Window(*window), vector, self.step.number - 1)
-        guided = distributed.average(batch['guided'].float().mean())
-        return {'remembered': len(self.memory) / self.memory.images, 'guided': float(guided)}
+        labels = torch.cat(self.step.night_labels)
+        self.writer.note(self.step.number - 1, labels, batch)
+        return {'remembered': len(self.memory) / self.memory.images}
 
     def _finish_epoch(self, epoch: int, batch: Sample, log: RunLog) -> None:
         name = f'epoch_{epoch:03d}'
@@ -278,6 +266,9 @@ class Trainer:
         """Stop in all processes after the same step, whoever was asked to."""
         self._stop = self._asked
         if self.fabric.world_size > 1:
+            if self.step.number % self.step.reads_every:
+                self._stop = False  # only where the device is waited for anyway
+                return False
             asked = torch.tensor(float(self._asked), device=self.fabric.device)
             self._stop = float(distributed.average(asked)) > 0
         return self._stop
@@ -362,13 +353,18 @@ class Trainer:
     def start_from(self, path: Path) -> None:
         """Take the weights of a trained G_BA, `epoch_NNN.pt` or `last.pt`; all else starts afresh.
 
+        A head for objects starts afresh too, if the file has none, and is left out, if the recipe
+        has none.
+
         Raises:
             CheckpointError: The file cannot be used, or holds a generator of another shape.
         """
-        state = checkpoint.load(path)
+        weights = checkpoint.load(path)['average']
         try:
             for model in (self.step.generators.night_to_day, self.step.average.model):
-                model.load_state_dict(state['average'])
+                own = {n: value for n, value in model.state_dict().items() if n.startswith(HEAD)}
+                given = {n: w for n, w in weights.items() if not n.startswith(HEAD) or n in own}
+                model.load_state_dict(own | given)
         except (KeyError, RuntimeError) as error:
             raise checkpoint.CheckpointError(
                 f'{path} holds another generator than the recipe {self.recipe.name} describes: '

@@ -11,12 +11,13 @@ from benchmarks.node_overhead import figures
 from benchmarks.node_overhead import trivial_model
 from benchmarks.node_overhead import verdict
 from benchmarks.node_overhead import ways
+from morngan_ros.engines import EngineOptions
 from morngan_ros.generator import Generator
 
 
 def test_the_trivial_model_keeps_the_contract(tmp_path):
     onnx.save(trivial_model(), tmp_path / 'trivial.onnx')
-    generator = Generator.load(tmp_path / 'trivial.onnx', 'cpu')
+    generator = Generator.load(tmp_path / 'trivial.onnx', EngineOptions('cpu'))
     thermal = np.random.default_rng(0).integers(0, 256, (16, 24), np.uint8)
     np.testing.assert_array_equal(generator(thermal), np.repeat(thermal[..., None], 3, axis=2))
     assert generator.name == 'trivial'

@@ -12,6 +12,7 @@ from tiny_models import save_probe_detector
 
 from morngan_ros.adapters.detector_head import COCO_NAMES
 from morngan_ros.detector import Detector
+from morngan_ros.engines import EngineOptions
 from morngan_ros.errors import FrameError
 from morngan_ros.errors import ModelError
 
@@ -210,7 +211,7 @@ def test_real_detector_finds_the_cars_of_a_real_street(shared: Path, provider: s
         cv2.imread(str(shared / f'data/flir/trainA/{name}.jpg')), cv2.COLOR_BGR2RGB
     )
     mask = cv2.imread(str(shared / f'data/flir/masks_coco/{name}.png'), cv2.IMREAD_UNCHANGED)
-    detector = Detector.load(model, provider, tiles=True, classes=('car', 'truck'))
+    detector = Detector.load(model, EngineOptions(provider), tiles=True, classes=('car', 'truck'))
     found = detector(picture)
     assert detector.provider == provider
     assert found

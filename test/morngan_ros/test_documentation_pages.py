@@ -7,7 +7,7 @@ import re
 import pytest
 
 ROOT = Path(__file__).parents[2]
-NAMES = ('install', 'cameras', 'files', 'datasets', 'troubleshooting', 'security')
+NAMES = ('install', 'containers', 'cameras', 'files', 'datasets', 'troubleshooting', 'security')
 PAGES = {name: (ROOT / 'docs' / f'{name}.md').read_text(encoding='utf-8') for name in NAMES}
 
 # Arguments of launch files and names of remaps that are not ours.

@@ -11,11 +11,14 @@ from tiny_models import expected_color
 from tiny_models import save_detector
 from tiny_models import save_foreign_generator
 from tiny_models import save_generator
+from tiny_models import save_reflecting_generator
 
+from morngan_ros.engines import EngineOptions
 from morngan_ros.engines import load_engine
 from morngan_ros.errors import FrameError
 from morngan_ros.errors import ModelError
 from morngan_ros.generator import Generator
+from morngan_ros.shipped import default_model
 
 
 def gradient(height: int, width: int) -> np.ndarray:
@@ -23,7 +26,7 @@ def gradient(height: int, width: int) -> np.ndarray:
 
 
 def test_contract_model_colors_every_pixel(tmp_path: Path) -> None:
-    generator = Generator.load(save_generator(tmp_path / 'a.onnx'), precision='fp32')
+    generator = Generator.load(save_generator(tmp_path / 'a.onnx'), EngineOptions(precision='fp32'))
     thermal = gradient(17, 23)
     color = generator(thermal)
     assert color.shape == (17, 23, 3)
@@ -49,6 +52,38 @@ def test_info_and_digest_come_from_the_file(tmp_path: Path) -> None:
     assert generator.provider == generator.engine.provider
 
 
+@pytest.mark.parametrize('provider', ['cpu', 'openvino'])
+@pytest.mark.parametrize('reach', [1, 20, 127])
+def test_frames_that_are_too_small_are_refused_with_the_least_size(tmp_path, provider, reach):
+    path = save_reflecting_generator(tmp_path / 'a.onnx', reach)
+    generator = Generator.load(path, provider, precision='fp32')
+    least = reach + 1
+    for height, width in ((reach, 200), (200, reach), (1, 1)):
+        with pytest.raises(FrameError) as caught:
+            generator(gradient(height, width))
+        assert caught.value.cause == 'empty'
+        assert str(caught.value).startswith(
+            f'a frame of {width}x{height} is too small for a.onnx, which takes sides of at least '
+            f'{least} pixels'
+        )
+    thermal = gradient(least, least)
+    np.testing.assert_array_equal(generator(thermal), np.dstack([thermal] * 3))
+
+
+def test_the_model_that_ships_names_its_least_size() -> None:
+    generator = Generator.load(default_model('cpu'), 'cpu')
+    with pytest.raises(FrameError, match='takes sides of at least 33 pixels'):
+        generator(gradient(24, 32))
+    assert generator(gradient(33, 33)).shape == (33, 33, 3)
+
+
+def test_a_model_that_fails_at_any_size_is_not_a_matter_of_small_frames(tmp_path: Path) -> None:
+    path = save_reflecting_generator(tmp_path / 'a.onnx', 2000)
+    generator = Generator.load(path, 'cpu')
+    with pytest.raises(ModelError, match='cannot run it'):
+        generator(gradient(300, 300))
+
+
 @pytest.mark.parametrize('channels', [1, 3])
 @pytest.mark.parametrize('output_range', [(-1.0, 1.0), (0.0, 1.0)])
 def test_foreign_model_is_wrapped(
@@ -62,7 +97,7 @@ def test_foreign_model_is_wrapped(
     path = save_foreign_generator(
         tmp_path / 'theirs.onnx', channels=channels, output_range=output_range
     )
-    generator = Generator.load(path, precision='fp32', output_range=output_range)
+    generator = Generator.load(path, EngineOptions(precision='fp32'), output_range=output_range)
     thermal = gradient(13, 9)
     color = generator(thermal)
     assert generator.info == {}
@@ -76,14 +111,16 @@ def test_foreign_model_is_wrapped(
 def test_foreign_input_range(tmp_path: Path) -> None:
     """Fed [0, 1] instead of [-1, 1], the model's red covers the upper half of its range."""
     path = save_foreign_generator(tmp_path / 'a.onnx')
-    generator = Generator.load(path, precision='fp32', input_range=(0.0, 1.0))
+    generator = Generator.load(path, EngineOptions(precision='fp32'), input_range=(0.0, 1.0))
     color = generator(np.array([[0, 255], [0, 255]], np.uint8))
     assert set(color[:, 0, 0]) <= {127, 128}
     assert (color[:, 1, 0] == 255).all()
 
 
 def test_one_pixel_is_enough_for_a_foreign_model(tmp_path: Path) -> None:
-    generator = Generator.load(save_foreign_generator(tmp_path / 'a.onnx'), precision='fp32')
+    generator = Generator.load(
+        save_foreign_generator(tmp_path / 'a.onnx'), EngineOptions(precision='fp32')
+    )
     assert generator(np.array([[77]], np.uint8))[0, 0].tolist()[:2] == [77, 178]
 
 
@@ -139,8 +176,8 @@ def test_warm_up_takes_any_size(tmp_path: Path) -> None:
 
 def test_fallback_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = save_generator(tmp_path / 'a.onnx')
-    assert Generator.load(path, 'cpu', allow_fallback=True).fallback_reason == ''
+    assert Generator.load(path, EngineOptions('cpu', allow_fallback=True)).fallback_reason == ''
     monkeypatch.setitem(sys.modules, 'openvino', None)  # what an absent package does to import
-    generator = Generator.load(path, 'openvino', allow_fallback=True, size=(6, 8))
+    generator = Generator.load(path, EngineOptions('openvino', allow_fallback=True, size=(6, 8)))
     assert generator.provider == 'cpu'
     assert 'pip install openvino' in generator.fallback_reason

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from morngan_ros.detector import Detection
+from morngan_ros.object_finder import Detection
 from morngan_ros.overlay import class_color
 from morngan_ros.overlay import draw
 

@@ -11,6 +11,7 @@ from tiny_models import save_generator
 from tiny_models import save_probe_detector
 
 from morngan_ros.detector import Detector
+from morngan_ros.engines import EngineOptions
 from morngan_ros.errors import FrameError
 from morngan_ros.exposure import Exposure
 from morngan_ros.generator import Generator
@@ -22,9 +23,8 @@ from morngan_ros.simulation import ThermalScene
 def pipeline(tmp_path: Path) -> Pipeline:
     return Pipeline.load(
         save_generator(tmp_path / 'generator.onnx'),
+        EngineOptions(precision='fp32', threads=1),
         detector=save_probe_detector(tmp_path / 'detector.onnx'),
-        precision='fp32',
-        threads=1,
     )
 
 
@@ -74,7 +74,7 @@ def test_parts_can_be_given(tmp_path: Path) -> None:
 def test_a_detector_that_fell_back_is_told_too(pipeline: Pipeline, tmp_path: Path) -> None:
     assert pipeline.fallback_reason == ''
     path = save_probe_detector(tmp_path / 'other.onnx')
-    detector = Detector.load(path, 'tensorrt', allow_fallback=True)
+    detector = Detector.load(path, EngineOptions('tensorrt', allow_fallback=True))
     if detector.provider == 'tensorrt':
         pytest.skip('this machine has TensorRT: nothing falls back')
     assert 'tensorrt' in Pipeline(pipeline.generator, detector).fallback_reason

@@ -7,6 +7,7 @@ import re
 import pytest
 
 from morngan_train.recipe.choices import Choices
+from morngan_train.recipe.choices import PRESETS
 
 ROOT = Path(__file__).parents[2]
 CODE = ROOT / 'morngan_train'
@@ -34,6 +35,8 @@ def rows_of(document: str) -> list[Row]:
 ROWS = rows_of('docs/equations.md')
 EQUATIONS = [row for row in ROWS if 'Eq.' in row]
 NAMED = [row for row in ROWS if 'computed by' in row]
+PROVEN = [row for row in ROWS if 'proven by' in row]
+PRESET_ROWS = [row for row in ROWS if 'recommended' in row]
 
 
 def in_code(cell: str) -> list[str]:
@@ -61,10 +64,12 @@ def test_every_equation_is_there_once():
 
 
 @pytest.mark.parametrize(
-    ('title', 'folder'), [('computed by', CODE), ('proven by', TESTS)], ids=['code', 'tests']
+    ('title', 'folder', 'rows'),
+    [('computed by', CODE, NAMED), ('proven by', TESTS, PROVEN)],
+    ids=['code', 'tests'],
 )
-def test_what_is_named_exists(title, folder):
-    for row in NAMED:
+def test_what_is_named_exists(title, folder, rows):
+    for row in rows:
         references = in_code(row[title])
         assert references, row
         for reference in references:
@@ -75,7 +80,7 @@ def test_what_is_named_exists(title, folder):
 
 def test_proofs_are_collected_by_pytest():
     """A helper beside the tests proves nothing."""
-    for row in NAMED:
+    for row in PROVEN:
         for reference in in_code(row['proven by']):
             file, _, name = reference.partition('::')
             assert Path(file).name.startswith('test_'), reference
@@ -85,6 +90,23 @@ def test_proofs_are_collected_by_pytest():
 def test_choices_exist():
     named = {name for row in EQUATIONS for name in in_code(row['choice'])}
     assert named <= set(Choices.model_fields)
+
+
+def test_the_table_of_presets_is_that_of_the_code():
+    """Every field in which presets differ, with the value of each."""
+
+    def shown(value: object) -> str:
+        if isinstance(value, bool):
+            return 'yes' if value else 'no'
+        return ', '.join(value) if isinstance(value, list) else str(value)
+
+    table = {in_code(row['field'])[0]: row for row in PRESET_ROWS}
+    assert list(table) == [name for name in Choices.model_fields if name != 'preset']
+    for preset, values in PRESETS.items():
+        for name, value in values.items():
+            assert table[name][preset] == shown(value), name
+    different = [n for n in table if len({str(values[n]) for values in PRESETS.values()}) > 1]
+    assert list(table) == different
 
 
 def test_the_manual_explains_every_choice():

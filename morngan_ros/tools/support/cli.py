@@ -21,6 +21,7 @@ from morngan_ros.bags import DamageError
 from morngan_ros.bags import holds_only_a_bag
 from morngan_ros.errors import FrameError
 from morngan_ros.errors import MornganError
+from morngan_ros.errors import OutputError
 from morngan_ros.errors import SourceError
 from morngan_ros.exposure import Exposure
 from morngan_ros.exposure import MODES
@@ -64,6 +65,9 @@ def reports_errors(main: Main) -> Callable[..., int]:
         except UnicodeDecodeError as error:
             around = error.object[max(0, error.start - 20) : error.end + 20]
             print(f'error: a text is not UTF-8, at {around!r}; save it as UTF-8', file=sys.stderr)
+            return FAILED
+        except OSError as error:  # a full disk, a drive that was pulled out
+            print(f'error: {error}', file=sys.stderr)
             return FAILED
         except KeyboardInterrupt:
             print('interrupted', file=sys.stderr)
@@ -110,7 +114,7 @@ class Skipped:
         # Names by kind and cause; a dict keeps their order and each of them once.
         self._names: dict[str, dict[str, dict[str, None]]] = {}
 
-    def __call__(self, name: str, error: FrameError) -> None:
+    def __call__(self, name: str, error: FrameError | OutputError) -> None:
         """Leave out a frame or a stretch of a bag: for `on_bad` of a source."""
         kind = 'parts of the recording' if isinstance(error, DamageError) else 'frames'
         self.add(kind, name, error.cause, str(error))

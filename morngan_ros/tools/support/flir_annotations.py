@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 from typing import TypeVar
 
-from morngan_ros.detector import Detection
 from morngan_ros.errors import SourceError
+from morngan_ros.object_finder import Detection
 from morngan_ros.tools.support.to_bag import box_of
 from morngan_ros.tools.support.to_bag import EntryError
 from morngan_ros.tools.support.to_bag import OnBadEntry

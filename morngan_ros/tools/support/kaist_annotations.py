@@ -5,8 +5,8 @@ import re
 from typing import NamedTuple
 from xml.etree import ElementTree
 
-from morngan_ros.detector import Detection
 from morngan_ros.errors import SourceError
+from morngan_ros.object_finder import Detection
 from morngan_ros.tools.support.to_bag import box_of
 from morngan_ros.tools.support.to_bag import EntryError
 from morngan_ros.tools.support.to_bag import numbers_of

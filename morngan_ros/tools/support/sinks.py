@@ -18,6 +18,7 @@ from morngan_ros.overlay import draw
 from morngan_ros.pipeline import Result
 from morngan_ros.sources import Frame
 from morngan_ros.sources.video import check_name
+from morngan_ros.sources.video import Video
 
 #: Files that can hold a colour picture.
 PICTURE_SUFFIXES = ('.png', '.jpg', '.jpeg', '.tif', '.tiff', '.bmp', '.ppm')
@@ -92,6 +93,7 @@ class VideoSink:
         self._to_picture = to_picture
         self._writer: cv2.VideoWriter | None = None
         self._size = (0, 0)
+        self._frames = 0
 
     def write(self, frame: Frame, result: Result) -> None:
         """Append the picture."""
@@ -106,11 +108,23 @@ class VideoSink:
                 'let --out name a folder'
             )
         self._writer.write(cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))
+        self._frames += 1
 
     def close(self) -> None:
-        """Write the index of the file."""
-        if self._writer is not None:
-            self._writer.release()
+        """Write the index of the file, and look whether it is whole: OpenCV hides what fails."""
+        if self._writer is None:
+            return
+        self._writer.release()
+        try:
+            with Video(str(self._path)) as video:
+                written = video.length
+        except SourceError:
+            written = 0
+        if written < self._frames:
+            raise SourceError(
+                f'video {self._path} is broken, {written} of {self._frames} frames are in it; see '
+                'whether the disk is full'
+            )
 
     def _open(self, width: int, height: int) -> cv2.VideoWriter:
         code = cv2.VideoWriter.fourcc(*'mp4v')

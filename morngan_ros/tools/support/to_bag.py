@@ -22,8 +22,8 @@ from morngan_ros.bags import STORAGES
 from morngan_ros.bags.calibration import Calibration
 from morngan_ros.bags.calibration import read_calibration
 from morngan_ros.bags.calibration import UNCALIBRATED
-from morngan_ros.detector import Detection
 from morngan_ros.errors import SourceError
+from morngan_ros.object_finder import Detection
 from morngan_ros.sources.frames import DEFAULT_FRAME_ID
 from morngan_ros.tools.support import cli
 

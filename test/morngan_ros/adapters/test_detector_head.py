@@ -10,6 +10,7 @@ from tiny_models import yolox_cells
 
 from morngan_ros.adapters.detector_head import COCO_NAMES
 from morngan_ros.detector import Detector
+from morngan_ros.engines import EngineOptions
 from morngan_ros.errors import ModelError
 
 NAMES = {'names': "{0: 'person', 1: 'bicycle', 2: 'car'}"}
@@ -35,7 +36,7 @@ def columns(*values: float, rows: int = 40) -> np.ndarray:
 
 def load(path: Path, *outputs: np.ndarray, **metadata: str) -> Detector:
     path = save_outputs_detector(path / 'a.onnx', outputs, metadata=metadata or NAMES)
-    return Detector.load(path, 'cpu')
+    return Detector.load(path, EngineOptions('cpu'))
 
 
 # YOLOX
@@ -64,7 +65,7 @@ def test_yolox_without_names_knows_coco(tmp_path: Path) -> None:
     """As published: 80 classes, no metadata at all."""
     scores = [0.9 if name == 'dog' else 0.0 for name in COCO_NAMES]
     path = save_outputs_detector(tmp_path / 'a.onnx', [raw_yolox(35, *scores, size=96)], size=96)
-    (found,) = Detector.load(path, 'cpu')(PICTURE)
+    (found,) = Detector.load(path, EngineOptions('cpu'))(PICTURE)
     assert found.label == 'dog'
 
 
@@ -103,7 +104,7 @@ def test_decoded_boxes_are_left_as_they_are(
 def test_yolox_sees_blue_first_bytes_and_a_border_below(tmp_path: Path) -> None:
     """Half of the input is picture, top left, half a border of 114; means are scores."""
     path = save_yolox_probe(tmp_path / 'a.onnx', 35, (16, 8, 16, 8))
-    detector = Detector.load(path, 'cpu', names=['first', 'second', 'third'])
+    detector = Detector.load(path, EngineOptions('cpu'), names=['first', 'second', 'third'])
     picture = np.zeros((32, 64, 3), np.uint8)
     picture[..., 2] = 255  # blue
     (found,) = detector(picture)
@@ -182,18 +183,18 @@ def test_rows_that_an_end_to_end_head_leaves_empty_are_no_fault(tmp_path: Path) 
 def test_names_can_be_given(tmp_path: Path) -> None:
     path = save_outputs_detector(tmp_path / 'a.onnx', [columns(*CENTERED, 0.1, 0.8)])
     with pytest.raises(ModelError, match='no class names in'):
-        Detector.load(path, 'cpu')
-    (found,) = Detector.load(path, 'cpu', names=['walker', 'rider'])(PICTURE)
+        Detector.load(path, EngineOptions('cpu'))
+    (found,) = Detector.load(path, EngineOptions('cpu'), names=['walker', 'rider'])(PICTURE)
     assert found.label == 'rider'
     with pytest.raises(ModelError, match='with 3 class names given'):
-        Detector.load(path, 'cpu', names=['a', 'b', 'c'])
+        Detector.load(path, EngineOptions('cpu'), names=['a', 'b', 'c'])
 
 
 def test_given_names_win_over_those_of_the_file(tmp_path: Path) -> None:
     path = save_outputs_detector(
         tmp_path / 'a.onnx', [columns(*CENTERED, 0, 0, 0.8)], metadata=NAMES
     )
-    assert Detector.load(path, 'cpu', names=['a', 'b', 'c'])(PICTURE)[0].label == 'c'
+    assert Detector.load(path, EngineOptions('cpu'), names=['a', 'b', 'c'])(PICTURE)[0].label == 'c'
 
 
 def test_too_few_names_for_an_end_to_end_head_are_told(tmp_path: Path) -> None:
@@ -270,7 +271,7 @@ def test_what_goes_wrong_later_is_counted(tmp_path: Path, later: np.ndarray, cau
     path = save_outputs_detector(
         tmp_path / 'a.onnx', [columns(*CENTERED, 0, 0, 0.8)], metadata=NAMES, later=later
     )
-    detector = Detector.load(path, 'cpu')
+    detector = Detector.load(path, EngineOptions('cpu'))
     assert len(detector(PICTURE)) == 1
     assert not detector.counts
     assert detector(BLACK) == []
@@ -281,7 +282,7 @@ def test_what_goes_wrong_later_is_counted(tmp_path: Path, later: np.ndarray, cau
 def test_a_class_without_a_name_is_counted(tmp_path: Path) -> None:
     good, later = (filled((1, 30, 6), *BOX, 0.8, number) for number in (2, 7))
     path = save_outputs_detector(tmp_path / 'a.onnx', [good], metadata=NAMES, later=later)
-    detector = Detector.load(path, 'cpu')
+    detector = Detector.load(path, EngineOptions('cpu'))
     assert detector(BLACK) == []
     assert dict(detector.counts) == {'unknown class': 1}
 

@@ -15,6 +15,7 @@ from tiny_models import save_normalizing_generator
 from tiny_models import save_unet
 
 from morngan_ros.adapters.float_generator import padded_sizes
+from morngan_ros.engines import EngineOptions
 from morngan_ros.errors import ModelError
 from morngan_ros.errors import OutputError
 from morngan_ros.generator import Generator
@@ -36,7 +37,7 @@ def test_a_unet_of_any_depth_gets_the_stride_that_it_needs(
     tmp_path: Path, provider: str, levels: int
 ) -> None:
     """Neither 360 nor 288 is a multiple of 2**levels; the network gives what it gets."""
-    generator = Generator.load(save_unet(tmp_path / 'unet.onnx', levels), provider)
+    generator = Generator.load(save_unet(tmp_path / 'unet.onnx', levels), EngineOptions(provider))
     thermal = gradient(288, 360)
     np.testing.assert_array_equal(generator(thermal)[..., 1], thermal)
     small = gradient(50, 70)
@@ -49,7 +50,9 @@ def test_a_transformer_gets_whole_patches(tmp_path: Path, patch: int) -> None:
         helper.make_node('SpaceToDepth', ['input'], ['patches'], blocksize=patch),
         helper.make_node('DepthToSpace', ['patches'], ['output'], blocksize=patch),
     ]
-    generator = Generator.load(save_float_generator(tmp_path / 'vit.onnx', nodes, {}), 'cpu')
+    generator = Generator.load(
+        save_float_generator(tmp_path / 'vit.onnx', nodes, {}), EngineOptions('cpu')
+    )
     thermal = gradient(50, 70)
     np.testing.assert_array_equal(generator(thermal)[..., 0], thermal)
 
@@ -58,7 +61,7 @@ def test_a_transformer_gets_whole_patches(tmp_path: Path, patch: int) -> None:
 def test_a_size_that_is_known_is_loaded_with_its_stride(tmp_path: Path, provider: str) -> None:
     """640 is no multiple of 256: `auto` must not pass the first provider over for that."""
     path = save_unet(tmp_path / 'unet.onnx', 8)
-    generator = Generator.load(path, provider, size=(512, 640))
+    generator = Generator.load(path, EngineOptions(provider, size=(512, 640)))
     assert generator.provider == ('openvino' if provider == 'auto' else provider)
     thermal = gradient(512, 640)
     np.testing.assert_array_equal(generator(thermal)[..., 0], thermal)
@@ -71,7 +74,7 @@ def test_a_stride_beyond_all_is_told_in_our_words(
 ) -> None:
     path = save_unet(tmp_path / 'unet.onnx', 10)
     with pytest.raises(ModelError, match='256 or 224: export it for one fixed'):
-        Generator.load(path, provider, size=size)(gradient(288, 360))
+        Generator.load(path, EngineOptions(provider, size=size))(gradient(288, 360))
 
 
 def test_what_is_no_generator_is_loaded_once(
@@ -80,7 +83,7 @@ def test_what_is_no_generator_is_loaded_once(
     caplog.set_level('INFO')
     path = save_detector(tmp_path / 'yolo.onnx', np.zeros((1, 6, 9)), names={0: 'a', 1: 'b'})
     with pytest.raises(ModelError, match='no generator'):
-        Generator.load(path, 'cpu', size=(288, 360))
+        Generator.load(path, EngineOptions('cpu', size=(288, 360)))
     assert caplog.text.count('runs on cpu') == 1
 
 
@@ -94,7 +97,7 @@ def test_each_size_is_tried_once() -> None:
 def test_a_failure_is_not_printed_frame_after_frame(
     tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    generator = Generator.load(save_unet(tmp_path / 'unet.onnx', 10), 'cpu')
+    generator = Generator.load(save_unet(tmp_path / 'unet.onnx', 10), EngineOptions('cpu'))
     with pytest.raises(ModelError):
         generator(gradient(50, 70))
     assert 'onnxruntime' not in capfd.readouterr().err
@@ -114,7 +117,7 @@ def resized(path: Path, height: float, width: float) -> Path:
 def test_another_size_is_refused_and_not_cut(
     tmp_path: Path, scale: tuple[float, float], provider: str
 ) -> None:
-    generator = Generator.load(resized(tmp_path / 'a.onnx', *scale), provider)
+    generator = Generator.load(resized(tmp_path / 'a.onnx', *scale), EngineOptions(provider))
     given = [int(64 * scale[0]), int(96 * scale[1])]
     expected = rf'gives \[1, 3, {given[0]}, {given[1]}\] for a picture of \[64, 96\]'
     with pytest.raises(OutputError, match=expected) as error:
@@ -134,7 +137,7 @@ def test_a_network_without_shortcuts_gets_its_stride_by_the_size_that_it_gives(
     ]
     constants = {'scales': np.array([1, 1, 32, 32], np.float32)}
     path = save_float_generator(tmp_path / 'a.onnx', nodes, constants, output_size=('P', 'Q'))
-    assert Generator.load(path, 'cpu')(gradient(50, 70)).shape == (50, 70, 3)
+    assert Generator.load(path, EngineOptions('cpu'))(gradient(50, 70)).shape == (50, 70, 3)
 
 
 # Fixed sizes
@@ -152,7 +155,7 @@ def test_frames_are_resized_for_a_model_of_fixed_size(
         )
     else:
         save_generator(path, {0: (0, 0, 0), 255: (255, 255, 255)}, size=(32, 32))
-    generator = Generator.load(path, 'cpu', size=shape)
+    generator = Generator.load(path, EngineOptions('cpu', size=shape))
     thermal = gradient(*shape)
     color = generator(thermal)
     assert color.shape == (*shape, 3)
@@ -165,13 +168,15 @@ def test_frames_are_resized_for_a_model_of_fixed_size(
 def test_one_fixed_axis_is_enough(tmp_path: Path) -> None:
     nodes = [helper.make_node('Identity', ['input'], ['output'])]
     path = save_float_generator(tmp_path / 'a.onnx', nodes, {}, size=(32, 'W'))
-    generator = Generator.load(path, 'cpu', size=(48, 50))
+    generator = Generator.load(path, EngineOptions('cpu', size=(48, 50)))
     assert generator(gradient(48, 50)).shape == (48, 50, 3)
     assert generator.insists_on == 'anyx32'
 
 
 def test_resizing_is_told_once(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    generator = Generator.load(save_generator(tmp_path / 'a.onnx', size=(16, 24)), 'cpu')
+    generator = Generator.load(
+        save_generator(tmp_path / 'a.onnx', size=(16, 24)), EngineOptions('cpu')
+    )
     generator(gradient(16, 24))
     assert 'resized' not in caplog.text
     for _ in range(3):
@@ -184,7 +189,9 @@ def test_resizing_is_told_once(tmp_path: Path, caplog: pytest.LogCaptureFixture)
 
 @pytest.mark.parametrize('provider', PROVIDERS)
 def test_nan_of_a_single_frame_is_the_fault_of_the_model(tmp_path: Path, provider: str) -> None:
-    generator = Generator.load(save_normalizing_generator(tmp_path / 'a.onnx'), provider)
+    generator = Generator.load(
+        save_normalizing_generator(tmp_path / 'a.onnx'), EngineOptions(provider)
+    )
     generator.warm_up(32, 32)
     with pytest.raises(OutputError, match='gives NaN or infinity') as error:
         generator(np.full((32, 32), 77, np.uint8))
@@ -208,7 +215,7 @@ def test_what_is_not_finite_is_refused_at_warm_up(
     constants = {'ten': np.float32(10), 'constant': np.float32(constant)}
     path = save_float_generator(tmp_path / 'a.onnx', nodes, constants)
     with pytest.raises(OutputError, match='gives NaN or infinity'):
-        Generator.load(path, provider).warm_up(32, 32)
+        Generator.load(path, EngineOptions(provider)).warm_up(32, 32)
 
 
 def test_one_pixel_of_nan_is_enough(tmp_path: Path) -> None:
@@ -216,7 +223,7 @@ def test_one_pixel_of_nan_is_enough(tmp_path: Path) -> None:
     nodes = [helper.make_node('Log', ['raised'], ['output'])]
     nodes.insert(0, helper.make_node('Add', ['input', 'one'], ['raised']))
     path = save_float_generator(tmp_path / 'a.onnx', nodes, {'one': np.float32(1 - 1e-3)})
-    generator = Generator.load(path, 'cpu')
+    generator = Generator.load(path, EngineOptions('cpu'))
     thermal = np.full((16, 16), 100, np.uint8)
     generator(thermal)
     thermal[5, 5] = 0
@@ -228,7 +235,7 @@ def test_one_pixel_of_nan_is_enough(tmp_path: Path) -> None:
 def test_a_blank_picture_of_a_contract_model_is_refused(tmp_path: Path, level: int) -> None:
     """NaN inside the graph becomes black on its way to bytes."""
     path = save_generator(tmp_path / 'a.onnx', {0: (level,) * 3, 255: (level,) * 3})
-    generator = Generator.load(path, 'cpu')
+    generator = Generator.load(path, EngineOptions('cpu'))
     with pytest.raises(OutputError, match='all black or all white') as error:
         generator.warm_up(16, 16)
     assert error.value.cause == 'blank'
@@ -239,8 +246,8 @@ def test_values_of_another_range_are_refused_at_warm_up(tmp_path: Path) -> None:
     """A network that gives 1000 to 2000, or bytes, taken for -1 to 1, is white all over."""
     path = save_foreign_generator(tmp_path / 'a.onnx', output_range=(1000.0, 2000.0))
     with pytest.raises(OutputError, match='model_output_range'):
-        Generator.load(path, 'cpu').warm_up(16, 16)
-    Generator.load(path, 'cpu', output_range=(1000.0, 2000.0)).warm_up(16, 16)
+        Generator.load(path, EngineOptions('cpu')).warm_up(16, 16)
+    Generator.load(path, EngineOptions('cpu'), output_range=(1000.0, 2000.0)).warm_up(16, 16)
 
 
 @pytest.mark.parametrize(
@@ -262,7 +269,7 @@ def test_a_range_that_does_not_fit_is_told_once(
     warns: bool,
 ) -> None:
     path = save_foreign_generator(tmp_path / 'a.onnx', output_range=real)
-    generator = Generator.load(path, 'cpu', output_range=given)
+    generator = Generator.load(path, EngineOptions('cpu'), output_range=given)
     for _ in range(3):
         generator.warm_up(16, 16)
     assert caplog.text.count('but model_output_range is') == int(warns)
@@ -270,12 +277,12 @@ def test_a_range_that_does_not_fit_is_told_once(
 
 def test_a_black_frame_may_become_a_black_picture(tmp_path: Path) -> None:
     path = save_generator(tmp_path / 'a.onnx', {0: (0, 0, 0), 255: (255, 255, 255)})
-    generator = Generator.load(path, 'cpu')
+    generator = Generator.load(path, EngineOptions('cpu'))
     assert not generator(np.zeros((8, 8), np.uint8)).any()
 
 
 def test_resizing_keeps_colors(tmp_path: Path) -> None:
     path = save_generator(tmp_path / 'a.onnx', size=(64, 64))
     thermal = cv2.resize(np.array([[0, 255]], np.uint8), (200, 120))
-    color = Generator.load(path, precision='fp32')(thermal)
+    color = Generator.load(path, EngineOptions(precision='fp32'))(thermal)
     assert np.abs(color.astype(int) - expected_color(thermal)).max() < 12

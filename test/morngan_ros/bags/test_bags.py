@@ -18,9 +18,9 @@ from morngan_ros.bags import is_bag
 from morngan_ros.bags import sibling
 from morngan_ros.bags import STORAGES
 from morngan_ros.bags import typestore
-from morngan_ros.detector import Detection
 from morngan_ros.errors import FrameError
 from morngan_ros.errors import SourceError
+from morngan_ros.object_finder import Detection
 
 START_NS = 1_700_000_000_123_456_789
 PERIOD_NS = 50_000_000

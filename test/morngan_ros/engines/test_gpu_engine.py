@@ -17,6 +17,7 @@ from tiny_models import save_foreign_generator
 from tiny_models import save_generator
 
 from morngan_ros.detector import Detector
+from morngan_ros.engines import EngineOptions
 from morngan_ros.engines import gpu_engine
 from morngan_ros.engines import gpu_facts
 from morngan_ros.engines import load_engine
@@ -55,7 +56,7 @@ def folder(engine: Engine) -> Path:
 
 @pytest.mark.parametrize('provider', ['tensorrt', 'cuda'])
 def test_gives_the_numbers_that_the_graph_says(tmp_path: Path, provider: str) -> None:
-    engine = load_engine(save_generator(tmp_path / 'a.onnx'), provider)
+    engine = load_engine(save_generator(tmp_path / 'a.onnx'), EngineOptions(provider))
     assert engine.provider == provider
     assert engine.inputs[0].shape == (1, 1, None, None)
     for rows in (6, 5, 4, 3, 2, 1, 6):  # more sizes than it keeps
@@ -66,7 +67,7 @@ def test_gives_the_numbers_that_the_graph_says(tmp_path: Path, provider: str) ->
 
 
 def test_tensorrt_has_a_folder_for_each_size(tmp_path: Path) -> None:
-    engine = load_engine(save_generator(tmp_path / 'a.onnx'), 'tensorrt')
+    engine = load_engine(save_generator(tmp_path / 'a.onnx'), EngineOptions('tensorrt'))
     assert engine.cache_folder is None
     engine(LEVELS)
     first = engine.cache_folder
@@ -80,7 +81,7 @@ def test_tensorrt_has_a_folder_for_each_size(tmp_path: Path) -> None:
 
 
 def test_cuda_keeps_no_engine(tmp_path: Path) -> None:
-    engine = load_engine(save_generator(tmp_path / 'a.onnx'), 'cuda', size=(6, 8))
+    engine = load_engine(save_generator(tmp_path / 'a.onnx'), EngineOptions('cuda', size=(6, 8)))
     engine(LEVELS)
     assert engine.cache_folder is None
     assert not (tmp_path / 'cache').exists()
@@ -90,7 +91,9 @@ def test_cuda_keeps_no_engine(tmp_path: Path) -> None:
 def test_known_size_is_built_at_once(tmp_path: Path, size: str) -> None:
     axes: tuple[int | str, int | str] = (6, 8) if size == 'of the file' else ('H', 'W')
     path = save_generator(tmp_path / 'a.onnx', size=axes)
-    engine = load_engine(path, 'tensorrt', size=None if size == 'of the file' else (6, 8))
+    engine = load_engine(
+        path, EngineOptions('tensorrt', size=None if size == 'of the file' else (6, 8))
+    )
     assert [key['shapes'] for key in keys(tmp_path)] == ['thermal:1x1x6x8']
     assert folder(engine).parent == tmp_path / 'cache'
 
@@ -100,20 +103,20 @@ def test_building_is_told_only_when_the_cache_is_cold(
 ) -> None:
     path = save_generator(tmp_path / 'a.onnx')
     with caplog.at_level(logging.INFO):
-        engine = load_engine(path, 'tensorrt', size=(6, 8))
+        engine = load_engine(path, EngineOptions('tensorrt', size=(6, 8)))
     assert 'building the TensorRT engine, which can take minutes; cached in' in caplog.text
     (folder(engine) / 'morngan_0.engine').write_bytes(b'')
     caplog.clear()
     with caplog.at_level(logging.INFO):
-        load_engine(path, 'tensorrt', size=(6, 8))
+        load_engine(path, EngineOptions('tensorrt', size=(6, 8)))
     assert 'can take minutes' not in caplog.text
 
 
 def test_options_of_the_user_have_an_engine_of_their_own(tmp_path: Path) -> None:
     path = save_generator(tmp_path / 'a.onnx')
-    plain = load_engine(path, 'tensorrt', size=(6, 8))
+    plain = load_engine(path, EngineOptions('tensorrt', size=(6, 8)))
     options = {'trt_builder_optimization_level': '5'}
-    other = load_engine(path, 'tensorrt', size=(6, 8), options=options)
+    other = load_engine(path, EngineOptions('tensorrt', size=(6, 8), provider_options=options))
     assert plain.cache_folder != other.cache_folder
 
 
@@ -137,7 +140,7 @@ def test_auto_is_fp16_only_where_instance_norms_stay_in_fp32(
 
 def test_cuda_computes_in_the_types_of_the_file(tmp_path: Path) -> None:
     with pytest.raises(ProviderError, match='provider cuda: computes in the types of the file'):
-        load_engine(save_generator(tmp_path / 'a.onnx'), 'cuda', precision='fp16')
+        load_engine(save_generator(tmp_path / 'a.onnx'), EngineOptions('cuda', precision='fp16'))
 
 
 def test_engine_that_failed_its_gate_gives_way_to_fp32(
@@ -145,27 +148,30 @@ def test_engine_that_failed_its_gate_gives_way_to_fp32(
 ) -> None:
     path = save_generator(tmp_path / 'a.onnx')
     with caplog.at_level(logging.INFO):
-        engine = load_engine(path, 'tensorrt', size=(6, 8))
+        engine = load_engine(path, EngineOptions('tensorrt', size=(6, 8)))
     assert engine.precision == 'fp16'
     assert 'was not yet compared with fp32' in caplog.text
 
     write_gate(folder(engine), Gate(psnr=21.0, min_psnr=30.0))
     with caplog.at_level(logging.WARNING):
-        again = load_engine(path, 'tensorrt', size=(6, 8))
+        again = load_engine(path, EngineOptions('tensorrt', size=(6, 8)))
     assert again.precision == 'fp32'
     assert again.cache_folder != engine.cache_folder
     assert 'in fp16 it reached 21.0 dB of the 30.0 dB' in caplog.text
-    assert load_engine(path, 'tensorrt', precision='fp16', size=(6, 8)).precision == 'fp16'
+    assert (
+        load_engine(path, EngineOptions('tensorrt', precision='fp16', size=(6, 8))).precision
+        == 'fp16'
+    )
 
     write_gate(folder(engine), Gate(psnr=41.0, min_psnr=30.0))
     caplog.clear()
     with caplog.at_level(logging.INFO):
-        assert load_engine(path, 'tensorrt', size=(6, 8)).precision == 'fp16'
+        assert load_engine(path, EngineOptions('tensorrt', size=(6, 8))).precision == 'fp16'
     assert 'compared' not in caplog.text
 
 
 def test_failure_while_running_is_one_of_the_device(tmp_path: Path) -> None:
-    engine = load_engine(save_foreign_generator(tmp_path / 'four.onnx'), 'cuda')
+    engine = load_engine(save_foreign_generator(tmp_path / 'four.onnx'), EngineOptions('cuda'))
     with pytest.raises(DeviceError, match=r'four\.onnx: provider cuda failed while running: .'):
         engine(np.zeros((1, 3, 6, 6), np.float32))  # 4 does not divide 6
 
@@ -173,7 +179,7 @@ def test_failure_while_running_is_one_of_the_device(tmp_path: Path) -> None:
 def test_gpu_that_fails_at_the_first_run_gives_way(tmp_path: Path) -> None:
     path = save_foreign_generator(tmp_path / 'four.onnx')
     with pytest.raises(ProviderError, match=r'provider cuda: cannot run .*four\.onnx: .'):
-        load_engine(path, 'cuda', size=(6, 6))  # 4 does not divide 6
+        load_engine(path, EngineOptions('cuda', size=(6, 6)))  # 4 does not divide 6
 
 
 @pytest.mark.parametrize('provider', ['auto', 'cuda'])
@@ -194,7 +200,7 @@ def test_detector_of_any_size_gives_way_when_it_is_loaded(
     monkeypatch.setattr(gpu_engine, 'BoundSession', Unfit)
     prediction = np.zeros((1, 5, 40), np.float32)
     path = save_detector(tmp_path / 'a.onnx', prediction, names={0: 'car'}, size=96, dynamic=True)
-    detector = Detector.load(path, provider, allow_fallback=True)
+    detector = Detector.load(path, EngineOptions(provider, allow_fallback=True))
     assert detector.provider in ('openvino', 'cpu')
     assert set(tried) == {((1, 3, 96, 96),)}
     if provider == 'cuda':
@@ -204,11 +210,13 @@ def test_detector_of_any_size_gives_way_when_it_is_loaded(
 def test_retrained_weights_outside_of_the_file_have_an_engine_of_their_own(tmp_path: Path) -> None:
     path = save_generator(tmp_path / 'a.onnx')
     onnx.save(onnx.load(path), path, save_as_external_data=True, location='d', size_threshold=0)
-    old = load_engine(path, 'tensorrt', size=(6, 8))
+    old = load_engine(path, EngineOptions('tensorrt', size=(6, 8)))
     weights = bytearray((tmp_path / 'd').read_bytes())
     weights[-1] ^= 1
     (tmp_path / 'd').write_bytes(weights)
-    assert load_engine(path, 'tensorrt', size=(6, 8)).cache_folder != old.cache_folder
+    assert (
+        load_engine(path, EngineOptions('tensorrt', size=(6, 8))).cache_folder != old.cache_folder
+    )
 
 
 def test_failure_while_building_is_one_of_the_provider(
@@ -223,8 +231,10 @@ def test_failure_while_building_is_one_of_the_provider(
     path = save_generator(tmp_path / 'a.onnx')
     words = r'provider tensorrt: cannot load .*a\.onnx: no memory for the engine'
     with pytest.raises(ProviderError, match=words):
-        load_engine(path, 'tensorrt', size=(6, 8))
-    engine = load_engine(path, 'tensorrt', size=(6, 8), allow_fallback=True, precision='fp32')
+        load_engine(path, EngineOptions('tensorrt', size=(6, 8)))
+    engine = load_engine(
+        path, EngineOptions('tensorrt', size=(6, 8), allow_fallback=True, precision='fp32')
+    )
     assert engine.provider in ('openvino', 'cpu')
     assert 'no memory for the engine' in engine.fallback_reason
 
@@ -233,7 +243,7 @@ def test_another_provider_than_asked_for_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """ONNX Runtime goes on with the next one when the libraries of a provider are missing."""
-    engine = load_engine(save_generator(tmp_path / 'a.onnx'), 'cuda')
+    engine = load_engine(save_generator(tmp_path / 'a.onnx'), EngineOptions('cuda'))
     monkeypatch.setitem(onnxruntime_engine.ORT_NAMES, 'cuda', 'CUDAExecutionProvider')
     with pytest.raises(DeviceError, match='fell back to CPUExecutionProvider'):
         engine(LEVELS)
@@ -243,12 +253,14 @@ def test_broken_file_is_a_model_error(tmp_path: Path) -> None:
     path = save_generator(tmp_path / 'a.onnx')
     path.write_bytes(path.read_bytes().replace(b'Round', b'Rownd'))
     with pytest.raises(ModelError, match=r'a\.onnx: ONNX Runtime cannot run it'):
-        load_engine(path, 'tensorrt')
+        load_engine(path, EngineOptions('tensorrt'))
 
 
 def test_cuda_graph_needs_outputs_of_known_size(tmp_path: Path) -> None:
     path = save_generator(tmp_path / 'a.onnx')
-    assert load_engine(path, 'cuda', size=(6, 8), cuda_graph=True)(LEVELS)[0].shape == (1, 6, 8, 3)
+    assert load_engine(path, EngineOptions('cuda', size=(6, 8), cuda_graph=True))(LEVELS)[
+        0
+    ].shape == (1, 6, 8, 3)
     graph = helper.make_graph(
         [helper.make_node('NonZero', ['x'], ['y'])],
         'as many as there are',
@@ -257,12 +269,12 @@ def test_cuda_graph_needs_outputs_of_known_size(tmp_path: Path) -> None:
     )
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid('', 18)], ir_version=10)
     onnx.save(model, tmp_path / 'b.onnx')
-    engine = load_engine(tmp_path / 'b.onnx', 'cuda')
+    engine = load_engine(tmp_path / 'b.onnx', EngineOptions('cuda'))
     for count in (0, 2, 1):  # as the boxes of a detector, for which no memory can stay
         frame = np.diag([count > 0, count > 1]).astype(np.float32)
         assert engine(frame[None, None])[0].shape == (4, count)
     with pytest.raises(ProviderError, match='a CUDA graph needs outputs of a known size'):
-        load_engine(tmp_path / 'b.onnx', 'cuda', cuda_graph=True)
+        load_engine(tmp_path / 'b.onnx', EngineOptions('cuda', cuda_graph=True))
 
 
 def test_quantised_files_are_known_by_what_the_exporter_wrote() -> None:

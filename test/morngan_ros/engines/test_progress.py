@@ -5,7 +5,7 @@ import threading
 
 import pytest
 
-from morngan_ros.engines.progress import still
+from morngan_ros.engines.progress import log_progress
 
 
 def test_reports_until_it_is_done() -> None:
@@ -17,7 +17,7 @@ def test_reports_until_it_is_done() -> None:
         if len(lines) == 2:
             twice.set()
 
-    with still('building', every=0.01, say=say):
+    with log_progress('building', every=0.01, say=say):
         assert twice.wait(10)
     count = len(lines)
     assert lines[0] == 'still building, 0 s'
@@ -25,13 +25,13 @@ def test_reports_until_it_is_done() -> None:
 
 
 def test_short_step_is_silent(caplog: pytest.LogCaptureFixture) -> None:
-    with caplog.at_level(logging.INFO), still('building', every=60):
+    with caplog.at_level(logging.INFO), log_progress('building', every=60):
         pass
     assert caplog.text == ''
 
 
 def test_failure_ends_it_too() -> None:
     before = threading.active_count()
-    with pytest.raises(ValueError, match='no'), still('building', every=60):
+    with pytest.raises(ValueError, match='no'), log_progress('building', every=60):
         raise ValueError('no')
     assert threading.active_count() == before

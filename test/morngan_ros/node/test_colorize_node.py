@@ -40,6 +40,7 @@ from tiny_models import save_generator
 from tiny_models import save_slow_generator
 from vision_msgs.msg import Detection2DArray
 
+from morngan_ros.engines import EngineOptions
 from morngan_ros.host.fastdds import profile_variable
 from morngan_ros.node.messages import to_image
 from morngan_ros.pipeline import Pipeline
@@ -112,7 +113,7 @@ def test_frame_comes_back_with_its_header_and_the_pixels_of_the_pipeline(node, s
     assert color.header == sent.header
     assert (color.encoding, color.height, color.width) == ('rgb8', HEIGHT, WIDTH)
     assert color.step == 3 * WIDTH
-    pipeline = Pipeline.load(model, provider='cpu')
+    pipeline = Pipeline.load(model, EngineOptions('cpu'))
     np.testing.assert_array_equal(pixels(color), pipeline(thermal(HEIGHT, WIDTH, 1), 0.0).color)
     np.testing.assert_array_equal(pixels(color), expected_color(thermal(HEIGHT, WIDTH, 1)))
 
@@ -122,7 +123,7 @@ def test_16_bit_frame_is_exposed_as_in_the_pipeline(node, shared_probe, model):
     stamp = header(100_000)  # long after all others: the exposure starts anew
     shared_probe.publish('image_raw', to_image(counts, stamp, 'mono16'))
     color = shared_probe.wait_for_stamp('color/image_raw', stamp)
-    expected = Pipeline.load(model, provider='cpu')(counts, 101_000.0).color
+    expected = Pipeline.load(model, EngineOptions('cpu'))(counts, 101_000.0).color
     np.testing.assert_array_equal(pixels(color), expected)
     assert pixels(color)[..., 0].std() > 20  # 14 bits are not black
 

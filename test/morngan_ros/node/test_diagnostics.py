@@ -31,7 +31,7 @@ def state(**changes: Any) -> State:
         'wiring': '',
         'input_qos': {},
         'output_qos': {},
-        'losses': '',
+        'transport_warning': '',
         'facts': {'provider': 'cpu'},
         'resources': {'memory (MiB)': '100.0'},
     }
@@ -157,7 +157,9 @@ def test_changes_are_said_and_no_warning(name: str) -> None:
 
 def test_output_names_every_topic_and_the_loss() -> None:
     assert say()['output'].level == OK
-    said = say(output_qos={'color/image_raw': 'this', 'detections': 'that'}, losses='too large')
+    said = say(
+        output_qos={'color/image_raw': 'this', 'detections': 'that'}, transport_warning='too large'
+    )
     output = said['output']
     assert output.level == WARN
     assert output.message == 'color/image_raw: this; detections: that; too large'

@@ -28,7 +28,6 @@ from sensor_msgs.msg import RegionOfInterest
 from std_msgs.msg import Header
 from vision_msgs.msg import Detection2DArray
 
-from morngan_ros.detector import Detection
 from morngan_ros.errors import FRAME_CAUSES
 from morngan_ros.errors import FrameError
 from morngan_ros.exposure import Exposure
@@ -41,6 +40,7 @@ from morngan_ros.node.messages import to_compressed
 from morngan_ros.node.messages import to_detections
 from morngan_ros.node.messages import to_image
 from morngan_ros.node.messages import to_thermal
+from morngan_ros.object_finder import Detection
 
 # Pixels that a compressed picture may claim in these tests, and bytes that decoding may then take:
 # four channels of doubles, floats made of them, and grey.

@@ -8,6 +8,7 @@ import weakref
 import pytest
 from tiny_models import save_generator
 
+from morngan_ros.engines import EngineOptions
 from morngan_ros.pipeline import Pipeline
 
 
@@ -26,7 +27,7 @@ def _no_search_for_cycles() -> Iterator[None]:
 @pytest.mark.parametrize('provider', ['auto', 'cpu'])
 def test_after_loading(model, provider):
     """With auto, providers fail before one works: their errors must not hold on to it."""
-    pipeline = Pipeline.load(model, provider=provider)
+    pipeline = Pipeline.load(model, EngineOptions(provider))
     engine = weakref.ref(pipeline.generator.engine)
     del pipeline
     assert engine() is None

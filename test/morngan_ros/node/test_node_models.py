@@ -112,7 +112,7 @@ def test_a_reload_that_a_new_configuration_overtakes_comes_to_nothing(inside, mo
     response = Trigger.Response()
     reload = inside.node._on_reload_model
     task = inside.executor.create_task(reload, Trigger.Request(), response)
-    inside.spin_until(lambda: inside.node._loader.busy or task.done())
+    inside.spin_until(lambda: inside.node._models.busy or task.done())
     inside.node.trigger_deactivate()
     inside.node.trigger_cleanup()
     assert inside.set(model=str(model))
@@ -131,7 +131,7 @@ def test_the_fallback_is_the_model_that_ran_not_one_that_was_refused(inside, tmp
     inside.spin_until(lambda: worker.pipeline is not None)
     assert name(inside) == 'tiny'
     assert worker.pipeline.generator.provider == 'openvino'
-    assert inside.node._lost_device == 'the device is gone'
+    assert inside.node._models.lost_device == 'the device is gone'
 
 
 def test_a_failure_of_models_that_are_gone_already_ends_nothing(inside):
@@ -226,7 +226,7 @@ def test_a_model_that_gives_nan_is_not_taken(inside, tmp_path):
     inside.node.trigger_cleanup()
     inside.node.trigger_configure()
     assert inside.node._state == 'unconfigured'
-    assert 'gives NaN or infinity' in inside.node._problem
+    assert 'gives NaN or infinity' in inside.node._models.problem
 
 
 def test_nan_while_running_blames_the_model_and_not_the_frame(watched, tmp_path, monkeypatch):

@@ -16,14 +16,15 @@ from rclpy.context import Context
 from rclpy.node import Node
 from rclpy.parameter import Parameter
 
+from morngan_ros.engines import EngineOptions
 from morngan_ros.engines import load_engine
 from morngan_ros.engines import PRECISIONS
 from morngan_ros.engines import PROVIDERS
 from morngan_ros.engines.interface import PRECISIONS_OF
 from morngan_ros.errors import ProviderError
 from morngan_ros.node.intake import MIN_SIDE
-from morngan_ros.node.parameter_values import is_float
-from morngan_ros.node.parameter_values import unknown_parameters
+from morngan_ros.node.parameter_table import is_float
+from morngan_ros.node.parameter_table import unknown_parameters
 from morngan_ros.node.parameters import Settings
 
 SENSELESS = [
@@ -167,4 +168,4 @@ def test_what_is_refused_together_could_not_be_loaded(tmp_path: Path, provider: 
         with pytest.raises(ValueError, match='precision is'):
             replace(named, precision=precision).checked()
         with pytest.raises(ProviderError):
-            load_engine(path, provider, precision=precision)
+            load_engine(path, EngineOptions(provider, precision=precision))

@@ -13,7 +13,7 @@ from ros_fixtures import wait_until
 from std_msgs.msg import Header
 from std_msgs.msg import String
 
-from morngan_ros.node.latest import Latest
+from morngan_ros.node.subscriptions import Latest
 
 RELIABLE = QoSProfile(depth=1, reliability=ReliabilityPolicy.RELIABLE)
 

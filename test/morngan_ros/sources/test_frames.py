@@ -18,6 +18,7 @@ from morngan_ros.bags import DamageError
 from morngan_ros.bags import image_message
 from morngan_ros.errors import FrameError
 from morngan_ros.errors import SourceError
+from morngan_ros.images.codec import READS_BIG_TIFF
 from morngan_ros.sources import Frame
 from morngan_ros.sources import open_source
 from morngan_ros.sources.video import bits_of
@@ -259,6 +260,10 @@ def save_tiff(
     return path
 
 
+needs_big_tiff = pytest.mark.skipif(
+    not READS_BIG_TIFF, reason='this OpenCV reads no BigTIFF, which the message says'
+)
+
 KELVIN = (290 + np.arange(16 * 24).reshape(16, 24) / 7).astype(np.float32)
 
 
@@ -272,6 +277,7 @@ def test_a_float_tiff_gives_what_the_topic_gives(tmp_path):
         np.testing.assert_array_equal(frame.counts, KELVIN)
 
 
+@needs_big_tiff
 @pytest.mark.parametrize('order', ['<', '>'])
 @pytest.mark.parametrize('dtype', ['u2', 'f4', 'f8'])
 def test_big_tiff(tmp_path, order, dtype):
@@ -280,7 +286,21 @@ def test_big_tiff(tmp_path, order, dtype):
     np.testing.assert_array_equal(frame.counts, KELVIN.astype(dtype).astype(frame.counts.dtype))
 
 
-@pytest.mark.parametrize('form', ['classic', 'big', 'big, high byte first'])
+@pytest.mark.skipif(READS_BIG_TIFF, reason='this OpenCV reads BigTIFF')
+def test_an_opencv_that_reads_no_big_tiff_is_named_with_the_cure(tmp_path):
+    path = save_tiff(tmp_path / 'big.tif', [KELVIN])
+    with pytest.raises(FrameError, match=r'reads no BigTIFF: `tiffcp BIG\.tif SMALL\.tif` makes'):
+        list(open_source(path))
+
+
+@pytest.mark.parametrize(
+    'form',
+    [
+        'classic',
+        pytest.param('big', marks=needs_big_tiff),
+        pytest.param('big, high byte first', marks=needs_big_tiff),
+    ],
+)
 def test_each_page_of_a_file_is_a_frame(tmp_path, form):
     pages = [counts(k) for k in range(1, 4)]
     path = tmp_path / 'drive.tif'
@@ -307,6 +327,7 @@ def test_pages_stand_between_the_other_files_of_a_folder(tmp_path):
     assert [f.name for f in open_source(tmp_path)] == ['a', 'b_000000', 'b_000001', 'c']
 
 
+@needs_big_tiff
 def test_thumbnails_and_masks_are_no_frames(tmp_path):
     pages = [counts(1), counts(2)[:4, :6].copy(), counts(3), counts(4)]
     path = save_tiff(tmp_path / 'a.tif', pages, [0, 1, 4, 0])
@@ -314,6 +335,7 @@ def test_thumbnails_and_masks_are_no_frames(tmp_path):
     assert [f.counts[0, 0] for f in frames] == [1000, 4000]
 
 
+@needs_big_tiff
 def test_a_file_cut_behind_its_first_pages_gives_them(tmp_path, caplog):
     path = save_tiff(tmp_path / 'a.tif', [counts(k) for k in range(1, 4)])
     path.write_bytes(path.read_bytes()[:-100])  # within the last directory
@@ -321,6 +343,7 @@ def test_a_file_cut_behind_its_first_pages_gives_them(tmp_path, caplog):
     assert 'a.tif is cut short or broken behind its page 2' in caplog.text
 
 
+@needs_big_tiff
 def test_a_file_whose_pages_are_in_a_loop_ends(tmp_path, caplog):
     data = bytearray(save_tiff(tmp_path / 'a.tif', [counts(1)]).read_bytes())
     data[-8:] = data[8:16]  # the next page is the first one
@@ -329,6 +352,7 @@ def test_a_file_whose_pages_are_in_a_loop_ends(tmp_path, caplog):
     assert 'broken behind its page 1' in caplog.text
 
 
+@needs_big_tiff
 def test_a_file_beyond_4_gigabytes(tmp_path):
     """What BigTIFF is for; the file is sparse, so it takes next to no space."""
     path = save_tiff(tmp_path / 'a.tif', [counts(1), counts(2)], start=2**32 + 16)
@@ -349,6 +373,7 @@ def test_what_opencv_would_misread_is_refused(tmp_path, more):
     assert caught.value.cause == 'depth'
 
 
+@needs_big_tiff
 def test_one_bad_page_is_named_and_skipped(tmp_path):
     pages = [counts(1), counts(2), counts(3)]
     path = save_tiff(tmp_path / 'a.tif', pages)
@@ -410,6 +435,39 @@ def test_16_bit_video_keeps_its_counts(tmp_path, suffix):
     for frame, expected in zip(read, frames, strict=True):
         assert frame.counts.dtype == np.uint16
         np.testing.assert_array_equal(frame.counts, expected)
+
+
+def save_raw_avi(path: Path, frames: list[np.ndarray], fourcc: bytes) -> Path:
+    """Write uint8 or uint16 [H, W] frames as they are, as recorders of thermal cameras do."""
+    height, width = frames[0].shape
+    bits, size = 8 * frames[0].itemsize, frames[0].nbytes
+
+    def chunk(tag: bytes, body: bytes) -> bytes:
+        return tag + struct.pack('<I', len(body)) + body
+
+    main = struct.pack('<14I', 100_000, 0, 0, 0, len(frames), 0, 1, size, width, height, *[0] * 4)
+    stream = b'vids' + fourcc + struct.pack('<IIIIIIIIIIQ', *[0] * 3, 1, 10, 0, 3, size, 0, 0, 0)
+    form = struct.pack('<IIiHH4sIIIII', 40, width, height, 1, bits, fourcc, size, *[0] * 4)
+    described = chunk(b'strh', stream) + chunk(b'strf', form)
+    header = chunk(b'avih', main) + chunk(b'LIST', b'strl' + described)
+    pixels = b''.join(chunk(b'00db', frame.tobytes()) for frame in frames)
+    body = chunk(b'LIST', b'hdrl' + header) + chunk(b'LIST', b'movi' + pixels)
+    path.write_bytes(chunk(b'RIFF', b'AVI ' + body))
+    return path
+
+
+def test_raw_counts_in_an_avi_are_not_taken_for_colours(tmp_path):
+    deep = [np.full((48, 64), 7000 + k, np.uint16) for k in range(3)]
+    path = save_raw_avi(tmp_path / 'raw.avi', deep, bytes(4))
+    with pytest.raises(SourceError, match=r'raw counts of 16 bits; write the counts as FFV1'):
+        open_source(path)
+
+
+@pytest.mark.parametrize('fourcc', [b'Y800', b'GREY'])
+def test_raw_grey_in_an_avi_is_read(tmp_path, fourcc):
+    grey = [np.full((48, 64), 70 + k, np.uint8) for k in range(3)]
+    read = list(open_source(save_raw_avi(tmp_path / 'raw.avi', grey, fourcc)))
+    assert [frame.counts[0, 0] for frame in read] == [70, 71, 72]
 
 
 def test_a_video_that_ends_early_is_told(tmp_path, caplog):

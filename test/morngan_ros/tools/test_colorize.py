@@ -11,6 +11,7 @@ import itertools
 import json
 import os
 from pathlib import Path
+import re
 import signal
 import subprocess
 import sys
@@ -27,6 +28,7 @@ from tiny_models import expected_color
 from tiny_models import save_detector
 from tiny_models import save_foreign_generator
 from tiny_models import save_generator
+from tiny_models import save_normalizing_generator
 
 from morngan_ros.bags import BagReader
 from morngan_ros.bags import BagWriter
@@ -121,6 +123,66 @@ def test_unreadable_picture_is_skipped_and_told(tmp_path, model, capsys):
     told = capsys.readouterr().err
     assert 'skipped b.png' in told
     assert '1 frames were skipped: b.png' in told
+
+
+@pytest.mark.parametrize('position', [0, 1, 2])
+def test_a_frame_of_which_the_model_makes_no_picture_is_skipped(tmp_path, capsys, position):
+    model = save_normalizing_generator(tmp_path / 'theirs.onnx')  # NaN of a flat frame
+    frames = fill(tmp_path / 'frames', ['0.png', '1.png', '2.png'])
+    assert cv2.imwrite(str(frames / f'{position}.png'), np.full((48, 64), 77, np.uint8))
+    assert run(frames, '--out', tmp_path / 'out', '--model', model) == cli.INCOMPLETE
+    written = {path.name for path in (tmp_path / 'out').iterdir()}
+    assert written == {'0.png', '1.png', '2.png'} - {f'{position}.png'}
+    said = capsys.readouterr().err
+    assert f'skipped {position}: {model}: gives NaN or infinity' in said
+    assert f'1 frames were skipped: {position}' in said
+
+
+def test_a_model_that_makes_no_picture_of_anything_ends_it_at_once(tmp_path, capsys):
+    model = save_foreign_generator(tmp_path / 'theirs.onnx')
+    frames = fill(tmp_path / 'frames', ['0.png', '1.png'])
+    command = [frames, '--out', tmp_path / 'out', '--model', model]
+    # All that it gives is far above this range: white.
+    assert run(*command, '--model-output-range', -9, -8) == cli.FAILED
+    said = capsys.readouterr().err
+    assert 'gives a picture that is all black or all white' in said
+    assert 'skipped' not in said
+
+
+@pytest.mark.parametrize('name', ['day.png', 'boxes.json', 'boxes.csv'])
+def test_a_full_disk_ends_it(tmp_path, model, detector, capsys, name):
+    """The device /dev/full has no room for any byte."""
+    frames = fill(tmp_path / 'frames', ['0.png'])
+    full = tmp_path / name
+    full.symlink_to('/dev/full')
+    if name == 'day.png':
+        options = ['--out', full]
+    else:
+        options = ['--out', tmp_path / 'out', '--detector', detector, '--detections', full]
+    assert run(frames, '--model', model, '--overwrite', *options) == cli.FAILED
+    said = capsys.readouterr().err
+    assert 'No space left on device' in said
+    assert 'skipped' not in said
+
+
+@pytest.mark.parametrize('storage', ['mcap', 'sqlite3', 'video'])
+def test_a_disk_that_fills_up_ends_it(tmp_path, model, storage):
+    """A limit to the size of files stands for the disk."""
+    bag = write_mcap(tmp_path / 'in.mcap', frames(range(40)))
+    out = tmp_path / ('day.mp4' if storage == 'video' else 'day')
+    command = [bag, '--out', out, '--model', model, '--provider', 'cpu']
+    if storage != 'video':
+        command += ['--storage', storage]
+    limited = f'import resource, signal; signal.signal(signal.SIGXFSZ, signal.SIG_IGN); \
+resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096)); \
+from morngan_ros.tools.colorize import main; raise SystemExit(main({[str(a) for a in command]}))'
+    done = subprocess.run(
+        [sys.executable, '-c', limited], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.returncode == cli.FAILED, done.stderr
+    assert 'Traceback' not in done.stderr
+    (line,) = re.findall(r'^error: .*', done.stderr, flags=re.MULTILINE)
+    assert str(out) in line
 
 
 def test_two_pictures_of_one_name_are_refused(tmp_path, model, capsys):

@@ -1,9 +1,10 @@
 """Tests of replay without listeners: pacing, pauses, and which topics it publishes."""
 
 from collections.abc import Iterator
-import os
+import json
 from pathlib import Path
 
+from dds_domain import DOMAIN
 import numpy as np
 import pytest
 from recordings import counts
@@ -31,7 +32,7 @@ PERIOD_NS = 50_000_000
 @pytest.fixture(autouse=True)
 def private(monkeypatch) -> None:
     """Keep away from other nodes on this machine."""
-    monkeypatch.setenv('ROS_DOMAIN_ID', str(20 + os.getpid() % 80))
+    monkeypatch.setenv('ROS_DOMAIN_ID', str(DOMAIN))
     monkeypatch.setenv('ROS_AUTOMATIC_DISCOVERY_RANGE', 'LOCALHOST')
 
 
@@ -207,6 +208,14 @@ def test_replay_chooses_by_topic_and_renames_by_publish_as(
     assert {topic for topic in created if 'image' in topic or 'info' in topic} == published
     said = capsys.readouterr().err
     assert (choice in said and 'is taken for' in said) if choice else 'is taken for' not in said
+
+
+def test_a_report_tells_what_was_published(tmp_path):
+    bag, report = save_two_cameras(tmp_path / 'bag'), tmp_path / 'report.json'
+    assert replay.main([str(bag), '--topic', '/boson/image_raw', '--report', str(report)]) == 0
+    told = json.loads(report.read_text())
+    assert told.pop('seconds') > 0
+    assert told == {'source': 'bag bag', 'topic': '/boson/image_raw', 'frames': 3}
 
 
 def test_types_that_are_not_installed_take_one_line(tmp_path, capsys):

@@ -5,13 +5,13 @@ from contextlib import contextmanager
 import json
 import os
 from pathlib import Path
-import random
 import signal
 import subprocess
 import sys
 import time
 
 import cv2
+from dds_domain import DOMAIN
 from mcap.reader import make_reader
 import numpy as np
 import pytest
@@ -45,7 +45,7 @@ def environment() -> dict[str, str]:
     root = Path(__file__).resolve().parents[3]
     profile = {profile_variable(): str(root / 'config/fastdds.xml')}
     private = {
-        'ROS_DOMAIN_ID': str(random.randint(20, 100)),
+        'ROS_DOMAIN_ID': str(DOMAIN),
         'ROS_AUTOMATIC_DISCOVERY_RANGE': 'LOCALHOST',
     }
     paths = os.pathsep.join(filter(None, (str(root), os.environ.get('PYTHONPATH'))))
@@ -252,7 +252,7 @@ def test_demo_summary(demo):
     assert summary['detections'] == summary['frames_colorized']  # one car in each
     assert 0 < summary['latency_ms']['p50'] <= summary['latency_ms']['p95']
     assert (summary['provider'], summary['model']) == ('cpu', 'tiny')
-    assert summary['detector_provider'] == 'cpu'
+    assert summary['detector'] == 'detector car.onnx'
     assert 'contact_sheet.png' in (demo / 'told.txt').read_text()
 
 

@@ -16,9 +16,10 @@ import ros_fixtures  # noqa: F401  sets a DDS domain of its own
 from tiny_models import FALSE_COLOR
 from tiny_models import save_generator
 
-from morngan_ros.tools.soak import __main__
 from morngan_ros.tools.soak import plot
 from morngan_ros.tools.soak import verdict
+from morngan_ros.tools.soak.__main__ import main
+from morngan_ros.tools.soak.director import Director
 from morngan_ros.tools.soak.verdict import Record
 from morngan_ros.tools.soak.verdict import Reload
 from morngan_ros.tools.soak.verdict import Sample
@@ -171,7 +172,7 @@ def test_one_reload_at_a_time():
     """Nobody answers here: the second reload, due after 0.75 s, must not be asked for."""
     models = Path('one.onnx'), Path('two.onnx'), Path('broken.onnx')
     with ros.node('director', None) as (node, _):
-        director = __main__.Director(node, os.getpid(), 10.0, models, pytest.fail)
+        director = Director(node, os.getpid(), 10.0, models, pytest.fail)
         end = time.monotonic() + 1.0
         while time.monotonic() < end:
             director.work()
@@ -188,7 +189,7 @@ def test_soak_of_a_real_node(tmp_path):
     out = tmp_path / 'soak.json'
     command = ['--minutes', '0.3', '--rate', '100', '--size', '80x64', '--provider', 'cpu']
     command += ['--threads', '1', '--models', *map(str, models), '--out', str(out)]
-    assert __main__.main(command) in (0, 1)
+    assert main(command) in (0, 1)
     report = json.loads(out.read_text())
     checks = {check['name']: check['kept'] for check in report['checks']}
     unsure = {'latency p99', 'memory growth', 'threads, base level', 'open files, base level'}
@@ -208,5 +209,5 @@ def test_soak_of_a_real_node(tmp_path):
 
 def test_a_missing_model_is_told_at_once(tmp_path, capsys):
     missing = str(tmp_path / 'missing.onnx')
-    assert __main__.main(['--models', missing, missing]) == 2
+    assert main(['--models', missing, missing]) == 2
     assert 'missing.onnx: no such model file' in capsys.readouterr().err

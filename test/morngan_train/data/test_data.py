@@ -5,6 +5,7 @@ import shutil
 
 import cv2
 import numpy as np
+from preparing import run
 import pytest
 import torch
 
@@ -232,6 +233,25 @@ def test_masks_are_fused_and_denoised_on_the_raw_picture(labelled, recipe, fusio
         for _ in range(2):  # made, then remembered
             np.testing.assert_array_equal(crops.labels(i), expected)
     assert (changed > 0) == denoise
+
+
+def test_finished_label_maps_are_left_alone_in_their_folder(labelled, tmp_path):
+    """Two data folders alike but for the record: the first is finished, the second is denoised."""
+    noise = np.random.default_rng(2).integers(0, 256, (96, 120, 3), np.uint8)
+    for name in 'abc':
+        cv2.imwrite(str(labelled / 'trainA' / f'{name}.png'), noise)
+    teachers = shutil.copytree(labelled, tmp_path / 'teachers')
+    run('masks', labelled, '--finished')
+    maps = load([labelled, teachers], labelled=True).labels
+    mask = cv2.imread(str(labelled / 'masks_cityscapes/a.png'), cv2.IMREAD_UNCHANGED)
+    np.testing.assert_array_equal(maps(0), fuse(mask, None, 'panoptic'))
+    np.testing.assert_array_equal(
+        maps(3), denoise_day(fuse(mask, None, 'panoptic'), np.ascontiguousarray(noise[..., ::-1]))
+    )
+    assert (maps(0) != maps(3)).any()
+    run('masks', labelled, '--no-finished')
+    again = load([labelled, teachers], labelled=True).labels
+    np.testing.assert_array_equal(again(0), maps(3))
 
 
 def test_panoptic_fusion_with_masks_of_objects_alone_is_refused(labelled):

@@ -8,7 +8,7 @@ from tiny_models import save_detector
 from tiny_models import save_yolox_probe
 
 from morngan_ros.errors import ModelError
-from morngan_train.evaluation.exhaustive_detector import open_looker
+from morngan_train.evaluation.exhaustive_detector import open_exhaustive_detector
 from morngan_train.evaluation.exhaustive_detector import shrink
 
 NAMES = {0: 'person', 1: 'car'}
@@ -39,12 +39,12 @@ def test_boxes_come_back_in_pixels_of_the_picture(tmp_path: Path) -> None:
     prediction = _rows(
         (32, 32, 20, 10, 0.9, 0.1), (32, 33, 20, 10, 0.6, 0.0), (9, 32, 6, 8, 0.0, 0.4)
     )
-    looker = open_looker(
+    detector = open_exhaustive_detector(
         save_detector(tmp_path / 'd.onnx', prediction, names=NAMES), 'cpu', ('person', 'bicycle')
     )
-    assert looker.classes == ('person',)
+    assert detector.classes == ('person',)
     # 128x64 is seen at half its size, 16 pixels below the upper border; the weaker box goes.
-    boxes, scores = looker.look(np.zeros((64, 128, 3), np.uint8), tiles=False)['person']
+    boxes, scores = detector.detect(np.zeros((64, 128, 3), np.uint8), tiles=False)['person']
     np.testing.assert_allclose(boxes, [[44, 22, 84, 42]], atol=1e-4)
     np.testing.assert_allclose(scores, [0.9], atol=1e-6)
 
@@ -52,10 +52,10 @@ def test_boxes_come_back_in_pixels_of_the_picture(tmp_path: Path) -> None:
 def test_yolox_sees_blue_first_and_bytes(tmp_path: Path) -> None:
     path = save_yolox_probe(tmp_path / 'a.onnx', 35, (16, 8, 16, 8))
     names = ['blue', 'green', 'red']
-    looker = open_looker(path, 'cpu', names, names)
+    detector = open_exhaustive_detector(path, 'cpu', names, names)
     picture = np.zeros((64, 64, 3), np.uint8)
     picture[..., 2] = 200
-    boxes, scores = looker.look(picture, tiles=False)['blue']
+    boxes, scores = detector.detect(picture, tiles=False)['blue']
     assert scores == pytest.approx([0.9 * 200 / 255], abs=1e-4)
     assert boxes[0] == pytest.approx([8, 4, 24, 12], abs=1e-3)
 
@@ -64,8 +64,8 @@ def test_what_a_tile_cuts_is_dropped(tmp_path: Path) -> None:
     # One from the middle of what is seen to its right end, one inside.
     prediction = _rows((48, 32, 32, 8, 0.9, 0.0), (32, 16, 20, 8, 0.5, 0.0))
     path = save_detector(tmp_path / 'd.onnx', prediction, names=NAMES)
-    looker = open_looker(path, 'cpu', ('person',))
-    boxes, scores = looker.look(np.zeros((128, 128, 3), np.uint8), tiles=True)['person']
+    detector = open_exhaustive_detector(path, 'cpu', ('person',))
+    boxes, scores = detector.detect(np.zeros((128, 128, 3), np.uint8), tiles=True)['person']
     # Tiles of 75 pixels begin at 0 and 52: the first is cut by all four of them, or a pixel short.
     np.testing.assert_allclose(boxes[scores > 0.7], [[64, 56, 128, 72]], atol=1e-4)
     assert (scores < 0.7).sum() == 5
@@ -76,11 +76,13 @@ def test_what_a_tile_cuts_is_dropped(tmp_path: Path) -> None:
 def test_more_than_300_detections(tmp_path: Path) -> None:
     rows = [(1 + 2 * (i % 30), 1 + 2 * (i // 30), 1.5, 1.5, 0.5, 0.0) for i in range(600)]
     path = save_detector(tmp_path / 'd.onnx', _rows(*rows), names=NAMES)
-    found = open_looker(path, 'cpu', ('person',)).look(np.zeros((64, 64, 3), np.uint8), tiles=False)
+    found = open_exhaustive_detector(path, 'cpu', ('person',)).detect(
+        np.zeros((64, 64, 3), np.uint8), tiles=False
+    )
     assert len(found['person'][0]) == 600
 
 
 def test_a_detector_of_other_things_is_refused(tmp_path: Path) -> None:
     path = save_detector(tmp_path / 'd.onnx', _rows((1, 1, 1, 1, 0.5, 0.0)), names={0: 'a', 1: 'b'})
     with pytest.raises(ModelError, match='knows none of person'):
-        open_looker(path, 'cpu', ('person',))
+        open_exhaustive_detector(path, 'cpu', ('person',))

@@ -13,7 +13,7 @@ from tiny_models import save_detector
 from morngan_train.data.boxes import OBJECTS
 from morngan_train.data.reading import DataError
 from morngan_train.evaluation import frames as frames_module
-from morngan_train.evaluation.exhaustive_detector import open_looker
+from morngan_train.evaluation.exhaustive_detector import open_exhaustive_detector
 from morngan_train.evaluation.predictions import FoundBoxes
 from morngan_train.experiments.errors import ExperimentError
 from morngan_train.experiments.run import Judges
@@ -147,11 +147,11 @@ def test_the_same_boxes_get_the_same_through_a_folder(data: Path, tmp_path: Path
     ]
     names = dict(enumerate(OBJECTS))
     detector = save_detector(tmp_path / 'd.onnx', np.array(rows, np.float32).T[None], names=names)
-    looker = open_looker(detector, 'cpu', OBJECTS)
+    opened = open_exhaustive_detector(detector, 'cpu', OBJECTS)
     folder = tmp_path / 'found'
     folder.mkdir()
     for stem in 'abc':
-        looked = looker.look(np.zeros((64, 64, 3), np.uint8), tiles=False)
+        looked = opened.detect(np.zeros((64, 64, 3), np.uint8), tiles=False)
         lines = [
             f'{OBJECTS.index(name)} {" ".join(map(repr, _shares(box)))} {float(score)!r}\n'
             for name, (boxes, scores) in looked.items()

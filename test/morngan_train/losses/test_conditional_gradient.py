@@ -3,6 +3,7 @@
 import pytest
 import torch
 
+from morngan_train.classes import Label
 from morngan_train.losses.conditional_gradient import background_mask
 from morngan_train.losses.conditional_gradient import cgr_loss
 
@@ -13,7 +14,7 @@ IDS = [*range(19), 255]
     ('unlabelled', 'inside'),
     [
         (True, {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 255}),
-        (False, {0, 1, 3, 4, 5, 8, 9, 10}),  # neither building 2, light 6, sign 7 nor 255
+        (False, {0, 1, 2, 3, 4, 5, 8, 9, 10}),  # buildings have windows; no light, sign or 255
     ],
 )
 def test_mask_of_every_id(unlabelled, inside):
@@ -25,6 +26,15 @@ def test_mask_of_every_id(unlabelled, inside):
     assert dict(zip(IDS, mask[0].flatten().tolist(), strict=True)) == {
         i: float(i in inside) for i in IDS
     }
+
+
+def test_the_paper_repairs_window_frames():
+    """Section 3.5 wants the edges within buildings kept; those of lights are objects' own."""
+    source, fake = step(0.8), step(0.4)
+    labels = torch.zeros(1, 24, 24, dtype=torch.long)
+    for label, expected in [(Label.BUILDING, 0.5), (Label.LIGHT, 0.0)]:
+        mask = background_mask(labels.fill_(label), unlabelled=False)
+        assert cgr_loss(fake, source, mask).item() == pytest.approx(expected, rel=1e-3)
 
 
 def step(height: float) -> torch.Tensor:

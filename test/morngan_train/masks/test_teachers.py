@@ -13,6 +13,7 @@ from typing import Any
 
 import cv2
 import numpy as np
+from preparing import run
 import pytest
 import torch
 
@@ -451,6 +452,27 @@ def test_masks_are_copied_counted_and_drawn(data: Path, made: Path, capsys: Any)
     assert rows['labelled'] == ['34,560 100.00%'] * 3
     sheet = cv2.imread(str(data / 'masks_preview.png'))
     assert sheet.shape == (3 * (256 + 20), 4 * 320, 3)  # 120 x 96 at width 320, with captions
+
+
+def test_finished_masks_are_counted_as_training_takes_them(data: Path, capsys: Any):
+    """Half of the trees have the colour of the sky: noise, but in a finished map."""
+    mask = np.full((96, 120), Label.VEGETATION, np.uint8)
+    mask[:, 60:] = Label.SKY
+    picture = np.full((96, 120, 3), 200, np.uint8)
+    picture[:, :40] = 20  # two thirds of the trees; the last third is as bright as the sky
+    (data / 'masks_cityscapes').mkdir()
+    for name in 'abc':
+        cv2.imwrite(str(data / f'trainA/{name}.png'), picture)
+        cv2.imwrite(str(data / f'masks_cityscapes/{name}.png'), mask)
+
+    def share_of_trees() -> str:
+        assert masks(data) == 0
+        lines = capsys.readouterr().out.splitlines()
+        return next(line for line in lines if 'vegetation' in line).split('│')[3].split()[-1]
+
+    assert share_of_trees() == '33.33%'
+    run('masks', data, '--finished')
+    assert share_of_trees() == '50.00%'
 
 
 def test_a_stopped_run_goes_on(

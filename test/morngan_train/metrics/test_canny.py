@@ -58,6 +58,15 @@ def test_hysteresis_is_that_of_every_single_threshold() -> None:
         np.testing.assert_array_equal(levels >= j, np.isin(parts, strong[strong > 0]))
 
 
+def test_a_single_threshold_is_one_of_all() -> None:
+    noise = np.random.default_rng(4).normal(size=(60, 80))
+    image = ndimage.gaussian_filter(noise, 1.5)
+    levels = edge_levels(ridges(image))
+    for j in range(1, 100):
+        np.testing.assert_array_equal(canny(image, j), levels >= j)
+    assert not canny(np.full((30, 40), 7, np.uint8), 20).any()
+
+
 def test_a_picture_of_one_level_has_no_edges() -> None:
     for level in (0, 77, 255):
         flat = np.full((30, 40), level, np.uint8)

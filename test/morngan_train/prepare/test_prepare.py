@@ -18,6 +18,7 @@ from morngan_ros.exposure.agc import SAMPLE
 from morngan_train.data.edges import canny
 from morngan_train.data.reading import DataError
 from morngan_train.data.surround import surround_edges
+from morngan_train.metrics import canny as matlab
 from morngan_train.prepare.flir import select_flir
 from morngan_train.prepare.kaist import Frame
 from morngan_train.prepare.kaist import PUBLISHED
@@ -97,7 +98,7 @@ def test_flir_v1_by_lists(flir_v1, tmp_path):
         'split': 'lists',
         'size': 'paper',
         'thermal': '8 bits',
-        'edgesA': 'canny',
+        'edgesA': 'matlab',
         'edgesB': 'surround',
     }
     assert record(data)['folders']['trainA'] == {
@@ -287,9 +288,9 @@ def test_native_pictures_stay_as_they_are(folders, tmp_path):
     assert (data / 'trainA' / 'a.jpg').read_bytes() == (day / 'a.jpg').read_bytes()
     frame = cv2.imread(str(night / 'b.png'), cv2.IMREAD_UNCHANGED)
     assert np.array_equal(cv2.imread(str(data / 'trainB' / 'b.png'), cv2.IMREAD_UNCHANGED), frame)
-    gray = cv2.cvtColor(cv2.imread(str(day / 'a.jpg')), cv2.COLOR_BGR2GRAY)
+    gray = matlab.gray(cv2.imread(str(day / 'a.jpg'))[..., ::-1])
     edges = cv2.imread(str(data / 'edgesA' / 'a.png'), cv2.IMREAD_UNCHANGED)
-    assert np.array_equal(edges, canny(gray, 0.1, 0.2))
+    assert np.array_equal(edges, 255 * matlab.canny(gray, 20))
     edges = cv2.imread(str(data / 'edgesB' / 'b.png'), cv2.IMREAD_UNCHANGED)
     assert np.array_equal(edges, surround_edges(frame))
 
@@ -403,12 +404,41 @@ def test_edges_of_a_data_folder_keep_what_is_there(data):
     assert cv2.imread(str(data / 'edgesA' / 'a.png'), cv2.IMREAD_UNCHANGED)[0, 0] == 77
     with pytest.raises(DataError, match='edgesB was canny, now surround'):
         run('edges', data, '--jobs', 1)
-    run('edges', data, '--jobs', 1, '--overwrite')
+    with pytest.raises(DataError, match='edgesA was matlab, now canny'):
+        run('edges', data, '--jobs', 1, '--day-edges', 'canny', '--night-edges', 'canny')
+    run('edges', data, '--jobs', 1, '--overwrite', '--day-edges', 'canny')
     day = cv2.cvtColor(cv2.imread(str(data / 'trainA' / 'a.png')), cv2.COLOR_BGR2GRAY)
     edges = cv2.imread(str(data / 'edgesA' / 'a.png'), cv2.IMREAD_UNCHANGED)
     assert np.array_equal(edges, canny(day, 0.1, 0.2))
     with pytest.raises(DataError, match='does not exist'):
         run('edges', data / 'none', '--jobs', 1)
+
+
+def test_edges_of_the_day_are_those_of_matlab(data):
+    """High threshold 0.2, low 0.1, of grey as rgb2gray makes it; on thermal frames by choice."""
+    run('edges', data, '--jobs', 1, '--night-edges', 'matlab')
+    day = cv2.imread(str(data / 'trainA' / 'a.png'))[..., ::-1]
+    edges = cv2.imread(str(data / 'edgesA' / 'a.png'), cv2.IMREAD_UNCHANGED)
+    assert edges.dtype == np.uint8
+    assert np.array_equal(edges, 255 * matlab.canny(matlab.gray(day), 20))
+    night = cv2.imread(str(data / 'trainB' / 'x.png'), cv2.IMREAD_UNCHANGED)
+    edges = cv2.imread(str(data / 'edgesB' / 'x.png'), cv2.IMREAD_UNCHANGED)
+    assert np.array_equal(edges, 255 * matlab.canny(night, 20))
+    assert not np.array_equal(edges, canny(night, 0.1, 0.2))
+    assert record(data)['settings'] == {'edgesA': 'matlab', 'edgesB': 'matlab'}
+
+
+def test_what_the_label_maps_are_is_recorded(data):
+    """Beside the settings of another command, which it does not touch."""
+    run('edges', data, '--jobs', 1, '--night-edges', 'canny')
+    run('masks', data, '--finished')
+    settings = {'edgesA': 'matlab', 'edgesB': 'canny', 'masks': 'finished'}
+    assert record(data)['settings'] == settings
+    run('edges', data, '--jobs', 1, '--night-edges', 'canny')
+    run('masks', data, '--no-finished')
+    assert record(data)['settings'] == settings | {'masks': 'teachers'}
+    with pytest.raises(DataError, match='does not exist'):
+        run('masks', data / 'none', '--finished')
 
 
 def test_several_processes_give_the_same_files(data, tmp_path):

@@ -23,7 +23,12 @@ def test_recommended_leaves_the_release_only_where_that_slips():
     different = {
         name for name, value in PRESETS['release'].items() if PRESETS['recommended'][name] != value
     }
-    assert different == {'agreement', 'mining_dropout', 'gradient_padding'}
+    assert different == {
+        'agreement',
+        'denoise_before_theta_bg',
+        'mining_dropout',
+        'gradient_padding',
+    }
     assert Choices.model_validate({}).model_dump()['agreement'] == 'both'
 
 
@@ -39,6 +44,7 @@ def test_the_table_of_choices():
         'labellers_after_freeze': ('both', 'segmenter_b', 'segmenter_b'),
         'sky_confusers': (['vegetation', 'pole'], ['vegetation'], ['vegetation']),
         'pole_with_sky': (False, True, True),
+        'denoise_before_theta_bg': (False, True, False),
         'aca_groups': ('separate', 'merged', 'merged'),
         'scale_whole_sga': (True, False, False),
         'complete_day_labels': (False, True, True),

@@ -154,18 +154,97 @@ def test_frozen_segmenters_see_the_crop_and_learning_ones_one_random_side(paper)
     assert {*a.sides, *b.sides} == {SIDE}
 
 
-@pytest.mark.parametrize('mining_dropout', [False, True])
-def test_dropout_acts_on_what_learns_and_on_labels_only_by_choice(paper, mining_dropout):
-    choices = paper.choices.model_copy(update={'mining_dropout': mining_dropout})
-    recipe = paper.model_copy(update={'choices': choices})
+def with_choices(recipe: Recipe, **choices) -> Recipe:
+    return recipe.model_copy(update={'choices': recipe.choices.model_copy(update=choices)})
+
+
+def test_dropout_acts_on_what_learns_and_not_on_labels(paper):
+    """As recommended: S_A sees day for the loss, then for completion, then fake day to mine."""
+    recipe = with_choices(paper, mining_dropout=False)
     a, b = Sure(Label.CAR, 0.9), Sure(Label.CAR, 0.9)
     parse(recipe, a, b, **LEARN)
-    # S_A: day for the loss and for completion, fake day for mining. S_B: night for both.
-    assert a.dropouts == [True, mining_dropout, mining_dropout]
-    assert b.dropouts == [True, mining_dropout]
+    assert a.dropouts == [True, False, False]
+    assert b.dropouts == [True, False]
     a, b = Sure(Label.CAR, 0.9), Sure(Label.CAR, 0.9)
     parse(recipe, a, b, **FROZEN)
-    assert {*a.dropouts, *b.dropouts} == {mining_dropout}
+    assert {*a.dropouts, *b.dropouts} == {False}
+
+
+def test_the_release_labels_and_learns_from_one_pass(paper):
+    """One pass of the day, one of the night; the fake day is looked at to mine alone."""
+    recipe = with_choices(paper, mining_dropout=True)
+    a, b = Sure(Label.CAR, 0.9), Sure(Label.CAR, 0.9)
+    parse(recipe, a, b, **LEARN)
+    assert a.dropouts == [True, True]
+    assert b.dropouts == [True]
+    a, b = Sure(Label.CAR, 0.9), Sure(Label.CAR, 0.9)
+    parse(recipe, a, b, **FROZEN)
+    assert {*a.dropouts, *b.dropouts} == {True}
+
+
+class Dropped(Sure):
+    """Sure where dropout keeps its only feature, and without any idea where it is dropped."""
+
+    def classify(self, features, *, dropout):
+        kept = torch.nn.functional.dropout(torch.ones_like(features), training=dropout) > 0
+        return kept * (features + self.logits[None, :, None, None])
+
+
+@pytest.mark.parametrize(
+    ('mining_dropout', 'mined', 'loss'),
+    [
+        # The labels are where the mask of the loss kept the feature: each costs -log .97.
+        (True, 0.5, -math.log(0.97)),
+        # Labels everywhere, and half of them where the loss sees nothing: -log 1/19 there.
+        (False, 1.0, (-math.log(0.97) + math.log(19)) / 2),
+    ],
+)
+def test_mined_pixels_cost_next_to_nothing_under_the_mask_that_mined_them(
+    paper, mining_dropout, mined, loss
+):
+    """By hand: all pixels are car, sure to 0.97, and dropout takes every second one's feature."""
+    torch.manual_seed(0)
+    recipe = with_choices(paper, mining_dropout=mining_dropout, agreement='first')
+    a, b = Sure(Label.CAR, 0.96), Dropped(Label.CAR, 0.97)
+    semantics = parse(recipe, a, b, **LEARN)
+    labelled = semantics.night_labels == Label.CAR
+    assert labelled.float().mean().item() == pytest.approx(mined, abs=0.06)
+    losses = segmentation_losses(semantics, phase(**LEARN))
+    assert losses['segmentation_rb'].item() == pytest.approx(loss, rel=0.1)
+    if mining_dropout:
+        assert losses['segmentation_rb'].item() < -math.log(0.95)
+    losses['segmentation_rb'].backward()  # the labels are detached, the loss is not
+    assert b.logits.grad.abs().sum() > 0
+
+
+def test_completed_pixels_cost_next_to_nothing_under_the_mask_that_completed_them(paper):
+    torch.manual_seed(0)
+    recipe = with_choices(paper, mining_dropout=True)
+    semantics = parse(recipe, Dropped(Label.CAR, 0.97), Sure(Label.CAR, 0.5), **LEARN)
+    losses = segmentation_losses(semantics, phase(**LEARN))
+    assert losses['segmentation_ra'].item() == pytest.approx(-math.log(0.97), rel=1e-4)
+
+
+@pytest.mark.parametrize(('early', 'kept'), [(True, [0.4]), (False, [0.4, 0.6])])
+def test_who_has_a_say_in_the_mean_of_the_sky(paper, early, kept):
+    """By hand: the tree is at 1.0, the sky at 0.4 and 0.6, sure of both, and at 0.0, less sure.
+
+    Eight pixels at 0.0 are as sure as θ_fg, but not as θ_bg: no label in the end. In the order of
+    the release they count while the sky is denoised: its mean is (0.4 + 0.6) / 10 = 0.1, so 0.6 is
+    nearer to the tree (0.4) than to it (0.5) and goes. In that of the paper the mean is 0.5.
+    """
+    gray = torch.tensor([1.0, 0.4, 0.6, *[0.0] * 8])
+    p = torch.full((1, 19, 1, len(gray)), 1e-6)
+    p[:, Label.VEGETATION, :, 0] = 0.999
+    p[:, Label.SKY, :, 1:3] = 0.995
+    p[:, Label.SKY, :, 3:] = 0.97
+    recipe = with_choices(paper, denoise_before_theta_bg=early)
+    recipe = recipe.model_copy(update={'without': []})
+    parser = Parser(Segmenters(recipe), recipe)
+    night = (2 * gray - 1).expand(1, 3, 1, -1)
+    labels = parser._label_night(p, p, night)[0, 0]
+    assert gray[labels == Label.SKY].tolist() == pytest.approx(kept)
+    assert gray[labels == Label.VEGETATION].tolist() == [1.0]
 
 
 def test_sides_at_a_crop_of_256_are_the_authors():

@@ -21,11 +21,13 @@ from morngan_train.training.system import Discriminators
 from morngan_train.training.system import Generators
 from morngan_train.training.system import Segmenters
 from morngan_train.training.trainer import open_data
+from morngan_train.training.tuning import PLAIN
+from morngan_train.training.tuning import Tuning
 
 
-def make(recipe: Recipe, precision: str = '32-true') -> Step:
+def make(recipe: Recipe, precision: str = '32-true', tuning: Tuning = PLAIN) -> Step:
     torch.manual_seed(0)
-    return Step(recipe, Fabric(accelerator='cpu', devices=1, precision=precision))
+    return Step(recipe, Fabric(accelerator='cpu', devices=1, precision=precision), tuning)
 
 
 def phase_of(recipe: Recipe, name: str) -> Phase:
@@ -221,6 +223,21 @@ def test_gradients_are_clipped_only_on_request(tiny, batch):
     assert largest_norm(None) > 1e-2
 
 
+def test_adam_of_a_segmenter_begins_with_its_phase(tiny, batch):
+    """Steps without it do not count: its first update is as large as the learning rate."""
+    step = make(tiny)
+    for _ in range(3):
+        step(batch, phase_of(tiny, '0b'), 1)
+    before = [parameter.clone() for parameter in step.segmenters.a.parameters()]
+    assert not step.optimizers['segmenters'].state
+    step(batch, phase_of(tiny, '1'), 1)
+    moves = [
+        (now - then).abs().max().item()
+        for now, then in zip(step.segmenters.a.parameters(), before, strict=True)
+    ]
+    assert max(moves) == pytest.approx(tiny.optimizer.lr, rel=1e-3)
+
+
 def test_identity_losses_are_off_unless_weighted(tiny, batch):
     losses = tiny.losses.model_copy(update={'identity': 5.0})
     with_identity = make(tiny.model_copy(update={'losses': losses}))
@@ -380,3 +397,108 @@ def test_translations_are_the_compositions_they_are_named_after(tiny):
         }
     got = {name: getattr(made, name) for name in expected}
     torch.testing.assert_close(got, expected, rtol=1e-4, atol=1e-5)
+
+
+PHASES = ['pairs', '0a', '0b', '1', '2', '3', '4']
+
+
+def crops(recipe: Recipe, data, count: int):
+    opened = open_data(recipe, data)
+    return default_collate([opened[Pick(draw)] for draw in range(count)])
+
+
+def changed(recipe: Recipe, section: str, **fields) -> Recipe:
+    return recipe.model_copy(update={section: getattr(recipe, section).model_copy(update=fields)})
+
+
+def gradients(step: Step) -> dict[str, torch.Tensor]:
+    return {
+        name: torch.cat([p.grad.flatten() for p in network.parameters() if p.grad is not None])
+        for name, network in step.networks.items()
+        if any(p.grad is not None for p in network.parameters())
+    }
+
+
+def assert_close(a: dict[str, torch.Tensor], b: dict[str, torch.Tensor], tolerance: float) -> None:
+    assert a.keys() == b.keys()
+    for name, gradient in a.items():
+        assert gradient.norm() > 0
+        assert (gradient - b[name]).norm() <= tolerance * gradient.norm(), name
+
+
+@pytest.mark.parametrize('name', PHASES)
+def test_batches_of_four(tiny, shared_data, name):
+    step = make(tiny)
+    values = step(crops(tiny, shared_data, 4), phase_of(tiny, name), 1)
+    assert all(abs(value) < float('inf') for value in values.values())
+    if step.seen is not None:
+        made, semantics = step.seen
+        assert made.fake_day.shape == made.fake_night.shape == (4, 3, 64, 64)
+        assert semantics is None or len(semantics.day_labels) == 4
+    assert [len(labels) for labels in step.night_labels] == ([4] if name in '34' else [])
+
+
+@pytest.mark.parametrize('name', ['pairs', '0b', '4'])
+def test_accumulation_equals_a_larger_batch(tiny, shared_data, monkeypatch, name):
+    """To rounding, where nothing is drawn and no norm remembers the pictures before.
+
+    K-means draws its start, spectral normalisation moves with every part.
+    """
+    monkeypatch.setattr(Step, '_draw_psi', lambda _self, _epoch: 0.2)
+    recipe = changed(changed(tiny, 'discriminator', norm='instance'), 'optimizer', pool=0)
+    recipe = changed(recipe, 'choices', sga_region='image')
+    phase = phase_of(recipe, name).model_copy(update={'aca': 0.0})
+    batch = crops(recipe, shared_data, 4)
+    whole, parts = make(recipe), make(changed(recipe, 'optimizer', accumulate=4))
+    values = [step(batch, phase, 1) for step in (whole, parts)]
+    assert values[0] == pytest.approx(values[1], rel=1e-4, abs=1e-5)
+    assert_close(gradients(whole), gradients(parts), 1e-4)
+    labels = [torch.cat(step.night_labels) for step in (whole, parts) if step.night_labels]
+    assert not labels or torch.equal(*labels)
+    assert len(parts.night_labels) == (4 if name == '4' else 0)
+
+
+@pytest.mark.parametrize('name', ['pairs', '3', '4'])
+@pytest.mark.parametrize('tuning', [Tuning(checkpointing=True), Tuning(channels_last=True)])
+def test_tuning_changes_nothing_that_is_learnt(tiny, shared_data, name, tuning):
+    """Computing again gives the same bits; another layout rounds in another order."""
+    batch, phase = crops(tiny, shared_data, 1), phase_of(tiny, name)
+    plain, tuned = make(tiny), make(tiny, tuning=tuning)
+    values = []
+    for step in (plain, tuned):
+        torch.manual_seed(1)
+        values.append(step(batch, phase, 1))
+    tolerance = 0.0 if tuning.checkpointing else 1e-4
+    assert values[0] == pytest.approx(values[1], rel=tolerance, abs=tolerance)
+    assert_close(gradients(plain), gradients(tuned), tolerance)
+
+
+def test_checkpointing_keeps_less(tiny, shared_data):
+    """What the graph of a step holds on to, in bytes, when its backward pass begins."""
+
+    def kept(tuning: Tuning) -> int:
+        step, held = make(tiny, tuning=tuning), 0
+
+        def pack(x: torch.Tensor) -> torch.Tensor:
+            nonlocal held
+            held += x.untyped_storage().nbytes()
+            return x
+
+        step._backward = lambda _total: None
+        with torch.autograd.graph.saved_tensors_hooks(pack, lambda x: x):
+            step(crops(tiny, shared_data, 1), phase_of(tiny, '3'), 1)
+        return held
+
+    assert kept(Tuning(checkpointing=True)) < 0.7 * kept(Tuning())
+
+
+def test_another_machine_may_go_on_with_a_checkpoint(tiny, batch):
+    """Adam is fused where losses are read late: that is not taken from the checkpoint."""
+    late, soon = make(tiny, tuning=Tuning(log_every=5)), make(tiny)
+    late(batch, phase_of(tiny, '0b'), 1)
+    soon.load_state_dict(late.state_dict())
+    late.load_state_dict(soon.state_dict())
+    assert all(g['fused'] for o in late.optimizers.values() for g in o.param_groups)
+    assert not any(g['fused'] for o in soon.optimizers.values() for g in o.param_groups)
+    for step in (late, soon):
+        step(batch, phase_of(tiny, '0b'), 1)

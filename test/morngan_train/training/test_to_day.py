@@ -95,7 +95,7 @@ def test_night_frames_bring_the_judge_of_the_day(recipe, batch):
 def test_every_term_has_its_line_in_the_log(recipe, batch):
     values = make(recipe)(batch, phase_of(recipe, 'night'), 1)
     assert set(values) == {
-        *('edge_recall', 'edge_correlation', 'chroma', 'cgr', 'low', 'adversarial_a'),
+        *('edge_recall', 'edge_correlation', 'chroma', 'cgr', 'low', 'adversarial_a', 'steadiness'),
         *('aligned', 'perceptual', 'discriminator_a'),
         *('edge_recall_pairs', 'edge_correlation_pairs', 'chroma_pairs'),
     }
@@ -108,12 +108,26 @@ def test_folders_without_colour_at_low_resolution_train_without_it(recipe, roots
 
 def test_weights_scale_their_terms(recipe, batch):
     content = recipe.model_dump(mode='json')
-    terms = ('perceptual', 'low', 'edge_recall', 'edge_correlation', 'chroma_smoothness')
+    terms = (
+        'perceptual',
+        'low',
+        'edge_recall',
+        'edge_correlation',
+        'chroma_smoothness',
+        'steadiness',
+    )
     content['losses'] |= {term: 3 * content['losses'][term] for term in terms}
     before, after = (
         make(r)(batch, phase_of(r, 'pairs'), 1) for r in (recipe, parse_recipe(content))
     )
-    for name in ('perceptual', 'low', 'edge_recall', 'edge_correlation_pairs', 'chroma'):
+    for name in (
+        'perceptual',
+        'low',
+        'edge_recall',
+        'edge_correlation_pairs',
+        'chroma',
+        'steadiness',
+    ):
         assert after[name] == pytest.approx(3 * before[name], rel=1e-3), name
     assert after['aligned'] == pytest.approx(before['aligned'], rel=1e-4)
 

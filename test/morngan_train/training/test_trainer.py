@@ -1,15 +1,21 @@
 """The run: every phase, exact resume in each, guards, and what it leaves behind."""
 
 import json
+import os
 from pathlib import Path
 
+import cv2
 from lightning_fabric import Fabric
 import pytest
 import torch
 
 from morngan_train import checkpoint
+from morngan_train.data.loader import DELAY
+from morngan_train.data.loader import MOST_WORKERS
+from morngan_train.data.loader import PREFETCH
 from morngan_train.data.pairing import LAG
 from morngan_train.data.reading import DataError
+from morngan_train.data.unpaired import UnpairedCrops
 from morngan_train.export import load_trained
 from morngan_train.losses.adversarial import discriminator_loss
 from morngan_train.recipe import Recipe
@@ -17,13 +23,16 @@ from morngan_train.recipe.phases import first_epochs
 from morngan_train.recipe.phases import Phase
 from morngan_train.training import step as step_module
 from morngan_train.training.step import NonFiniteLossError
-from morngan_train.training.trainer import MOST_WORKERS
-from morngan_train.training.trainer import PREFETCH
 from morngan_train.training.trainer import Trainer
+from morngan_train.training.tuning import PLAIN
+from morngan_train.training.tuning import Tuning
 
 
-def make(recipe: Recipe, data: Path, out: Path, workers: int = 0) -> Trainer:
-    return Trainer(recipe, data, out, Fabric(accelerator='cpu', devices=1), workers=workers)
+def make(
+    recipe: Recipe, data: Path, out: Path, workers: int = 0, tuning: Tuning = PLAIN
+) -> Trainer:
+    fabric = Fabric(accelerator='cpu', devices=1)
+    return Trainer(recipe, data, out, fabric, workers=workers, tuning=tuning)
 
 
 def state(trainer: Trainer) -> dict[str, torch.Tensor]:
@@ -292,6 +301,109 @@ def test_no_weight_has_moved_when_a_run_stops(recipe, data, tmp_path, monkeypatc
     assert_same(*trained)
 
 
+LATE = Tuning(log_every=10)
+
+
+@pytest.mark.parametrize('poison', ['loss', 'gradient'])
+def test_a_spoilt_run_that_is_noticed_late_goes_back(tiny, data, tmp_path, monkeypatch, poison):
+    """Spoilt in step 2, read after step 6: all is as step 1 left it, fakes and memory too."""
+    only = tiny.phases[-1].model_copy(update={'epochs': 1, 'aca': 0.0})
+    recipe = tiny.model_copy(update={'phases': [only], 'without': ['aca', 'memory']})
+    only = only.model_copy(update={'memory': True})
+
+    def start(name: str) -> Trainer:
+        trainer = make(recipe, data, tmp_path / name, tuning=LATE)
+        trainer.phases = [only]
+        return trainer
+
+    clean = start('clean')
+    run_to(clean, 2)
+    run, stored = start('run'), []
+    real, store = step_module.generator_losses, run.memory.store
+
+    def poisoned(*args):
+        losses = real(*args)
+        if run.step.number == 2:
+            tv = losses['tv_a']
+            losses['tv_a'] = tv * float('nan') if poison == 'loss' else Poison.apply(tv)
+        return losses
+
+    run.memory.store = lambda *entry: (stored.append(entry[-1]), store(*entry))[1]
+    monkeypatch.setattr(step_module, 'generator_losses', poisoned)
+    what = 'tv_a' if poison == 'loss' else 'the gradient of the generators'
+    with pytest.raises(NonFiniteLossError, match=rf'^{what} is not finite at step 2; the weights'):
+        run.fit()
+    assert max(stored) > 2, 'steps went on until the losses were read'
+    resumed = start('run')
+    resumed.resume(tmp_path / 'run' / 'last.pt')
+    assert resumed.step.number == 2
+    now, then = (
+        {k: v for k, v in state(t).items() if k[-2:] not in ('_u', '_v')} for t in (resumed, clean)
+    )
+    assert_same(now, then)
+    for name in 'ab':
+        fakes = resumed.step.pools[name].images, clean.step.pools[name].images
+        assert all(torch.equal(*pair) for pair in zip(*fakes, strict=True))
+
+
+def test_a_run_whose_losses_are_read_late_is_the_same(recipe, data, tmp_path):
+    """Stopped and resumed or not; and its log holds the means of all steps."""
+    whole = make(recipe, data, tmp_path / 'whole', tuning=LATE)
+    assert whole.fit()
+    part = make(recipe, data, tmp_path / 'parts', tuning=LATE)
+    run_to(part, 4)
+    last = make(recipe, data, tmp_path / 'parts', tuning=LATE)
+    last.resume(tmp_path / 'parts' / 'last.pt')
+    assert last.fit()
+    assert_same(state(last), state(whole))
+    often = make(recipe, data, tmp_path / 'often', tuning=Tuning(log_every=2))
+    assert often.fit()
+    assert_same(state(often), state(whole))
+    for late, soon in zip(lines(whole), lines(often), strict=True):
+        assert late | {'seconds': 0} == pytest.approx(soon | {'seconds': 0}, rel=1e-4)
+
+
+def test_loader_processes_live_through_the_run_and_compute_in_one_thread(
+    recipe, data, tmp_path, monkeypatch
+):
+    """A picture is drawn as the number of its process and of OpenCV's threads there."""
+
+    def tell(self, pick):
+        sample = {**self._day(pick.draw), **self._night(pick)}
+        return {**sample, 'told': torch.tensor([os.getpid(), cv2.getNumThreads()])}
+
+    monkeypatch.setattr(UnpairedCrops, '__getitem__', tell)
+    run, told = make(recipe, data, tmp_path / 'run', workers=2), set()
+    step = run.step.__class__.__call__
+
+    def listen(self, batch, phase, epoch):
+        told.update(map(tuple, batch.pop('told').tolist()))
+        return step(self, batch, phase, epoch)
+
+    run.step.__class__ = type('Listening', (type(run.step),), {'__call__': listen})
+    assert run.fit()
+    assert len({process for process, _ in told}) == 2, 'two epochs, the same two processes'
+    assert {threads for _, threads in told} == {1}
+
+
+def test_cached_frames_are_read_once_and_give_the_same_run(recipe, data, tmp_path, monkeypatch):
+    plain = make(recipe, data, tmp_path / 'plain')
+    assert plain.fit()
+    cached = make(recipe, data, tmp_path / 'cached', tuning=Tuning(cache=True))
+    before = {p: f.copy() for c in caches(cached) for p, f in c._kept.items()}
+    for cache in caches(cached):
+        monkeypatch.setattr(cache, 'read', None)  # nothing is decoded any more
+    assert cached.fit()
+    assert_same(state(cached), state(plain))
+    after = {p: f for c in caches(cached) for p, f in c._kept.items()}
+    assert len(after) == 3 + 3 + 2  # day, its thermal partners, night
+    assert all((after[path] == frame).all() for path, frame in before.items())
+
+
+def caches(trainer: Trainer):
+    return trainer.data.read_rgb, trainer.data.read_thermal
+
+
 def test_a_damaged_picture_stops_the_run_with_a_checkpoint(recipe, data, tmp_path):
     run = make(recipe, data, tmp_path / 'run')
     batches = run._batches
@@ -410,7 +522,7 @@ def test_batches_of_two(tiny, shared_data, tmp_path):
 
 
 def test_the_loader_never_runs_further_ahead_than_the_memory_allows():
-    assert MOST_WORKERS * PREFETCH < LAG
+    assert MOST_WORKERS * PREFETCH + DELAY < LAG
 
 
 def test_learning_rate_follows_the_phase(recipe, data, tmp_path):

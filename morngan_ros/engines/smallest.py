@@ -1,0 +1,40 @@
+"""How small a frame a model takes: padding by reflection reaches no further than the frame."""
+
+from bisect import bisect_left
+from pathlib import Path
+
+import numpy as np
+
+from morngan_ros.engines.interface import EngineOptions
+from morngan_ros.engines.load import load_engine
+from morngan_ros.errors import ModelError
+
+# The side at which a model should work; if it fails there too, its failure is of another kind.
+_AMPLE = 256
+
+
+def smallest_side(path: str | Path) -> int:
+    """Find the smallest height and width that a model of ours takes, by trying on the processor.
+
+    Args:
+        path: of the ONNX file, uint8 [1, 1, H, W] -> uint8 [1, H, W, 3].
+
+    Returns:
+        pixels; 0 if the model fails at 256 pixels too.
+
+    Raises:
+        ModelError: the file is missing or broken.
+        ProviderError: no provider runs it on the processor.
+    """
+    engine = load_engine(path, EngineOptions('cpu', threads=1, allow_fallback=True))
+
+    def works(side: int) -> bool:
+        try:
+            engine(np.zeros((1, 1, side, side), np.uint8))
+        except ModelError:
+            return False
+        return True
+
+    if not works(_AMPLE):
+        return 0
+    return 1 + bisect_left(range(1, _AMPLE), True, key=works)

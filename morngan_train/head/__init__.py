@@ -1,0 +1,1 @@
+"""The head for road users, trained alone: the picture stays as it is, to the bit."""
