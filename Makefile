@@ -36,7 +36,7 @@ unexport _ROS_WHEELS_BOOTSTRAP_COMPLETE
 export LD_LIBRARY_PATH := $(shell echo "$$LD_LIBRARY_PATH" | tr : '\n' | grep -v '^/opt/ros/' | paste -sd:)
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test test-ubuntu test-pinned lint bench bench-gpu soak colcon clean
+.PHONY: help venv demo test check test-ubuntu test-pinned lint parameters bench bench-gpu soak colcon clean
 
 help:  ## Show this list
 	@echo 'make TARGET [ROS=kilted|jazzy] [PYTHON=python3]'
@@ -48,12 +48,16 @@ demo: venv  ## Colorize live: [INPUT=folder, bag or video] [DETECTOR=yolo.onnx] 
 	@$(RUN) -m morngan_ros.tools.demo $(if $(INPUT),--input '$(INPUT)') \
 	  $(if $(DETECTOR),--detector '$(DETECTOR)') $(if $(MODEL),--model '$(MODEL)')
 
-# A process for each package: loaders that fork must not inherit the threads of DDS and OpenVINO.
-# pytest says 5 when a selection leaves it without tests.
+# Training in a process of its own: loaders that fork must not inherit the threads of DDS and
+# OpenVINO. pytest says 5 when a selection leaves it without tests.
 test: $(VENV)/.dev  ## Run all tests [PYTEST='-k exposure']
-	$(RUN) -m pytest test/morngan_ros $(PYTEST) || [ $$? -eq 5 ]
+	$(RUN) -m pytest test --ignore=test/morngan_train $(PYTEST) || [ $$? -eq 5 ]
 	$(RUN) -m pytest test/morngan_train $(PYTEST) || [ $$? -eq 5 ]
-	$(RUN) -m pytest test/benchmarks $(PYTEST) || [ $$? -eq 5 ]
+
+# What needs neither DDS nor a training run, for every save.
+check: lint  ## Check style, types and the quick tests, in under two minutes
+	$(RUN) -m pytest -q -m 'not slow' --ignore=test/morngan_train test $(PYTEST) || [ $$? -eq 5 ]
+	$(RUN) -m pytest -q -m 'not slow' test/morngan_train $(PYTEST) || [ $$? -eq 5 ]
 
 # ROS comes from Jazzy's wheels for both, for Humble has none.
 test-ubuntu:  ## Run the runtime's tests with what Ubuntu 22.04 and 24.04 ship
@@ -68,6 +72,9 @@ lint: $(VENV)/.dev  ## Check style and types
 	$(RUN) -m ruff format --check .
 	$(RUN) -m mypy
 	$(VENV)/bin/hadolint docker/Dockerfile
+
+parameters: $(VENV)/.vision_msgs  ## Write docs/parameters.md from the code
+	@$(RUN) scripts/write_parameters.py
 
 bench: $(VENV)/.dev  ## Measure models, node and training: prints and writes out/bench.json
 	@$(RUN) -m benchmarks.bench

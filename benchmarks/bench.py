@@ -197,12 +197,11 @@ def _show_training(training: Mapping[str, Any]) -> None:
     if step is None:
         return
     title = 'training step, full size, 256x256, batch 1, phase 4'
-    table = Table('part', 'shared, s', 'unshared, s', title=title)
-    for part, seconds in step['unshared']['parts'].items():
-        table.add_row(part, str(step['shared']['parts'].get(part, '')), str(seconds))
+    table = Table('part', 'seconds', title=title)
+    for part, seconds in step['parts'].items():
+        table.add_row(part, str(seconds))
     for name in ('seconds', 'peak_gib'):
-        table.add_row(name, str(step['shared'][name]), str(step['unshared'][name]))
-    table.add_row('ratio', '1', str(step['ratio']))
+        table.add_row(name, str(step[name]))
     Console().print(table)
 
 

@@ -12,7 +12,6 @@ from typing import Any
 
 from lightning_fabric import Fabric
 import numpy as np
-from rich.progress import track
 import torch
 
 from morngan_train.classes import CLASSES
@@ -73,60 +72,26 @@ class TimedStep(Step):
             super()._update(learning)
 
 
-class UnsharedStep(TimedStep):
-    """The same step where every loss computes for itself what it needs.
-
-    ACA encodes both day pictures again, the generators' adversarial loss scores the real crops
-    again, and each loss that looks at labels makes them: mined ones for λ_fa, CGR, ACA and the
-    memory, completed ones for λ_fb and ACA.
-    """
-
-    def _translate(self, batch: Sample, phase: Phase) -> Translations:
-        made = super()._translate(batch, phase)
-        with self._timed('computed again'):
-            encoder = self.generators.a.encoder
-            with torch.no_grad():
-                self.discriminators(batch['day'], batch['night'])
-                encoded_day = encoder(batch['day'])
-            return made._replace(encoded_day=encoded_day, encoded_fake_day=encoder(made.fake_day))
-
-    def _segment(self, batch: Sample, made: Translations, phase: Phase) -> Semantics | None:
-        with self._timed('computed again'):
-            for again in range(3):
-                labels_only = {'fb': 0.0, 'fa': 0.0, 'complete': again == 0}
-                changed = phase.model_copy(update=labels_only)
-                Step._segment(self, batch, made, changed)
-        return super()._segment(batch, made, phase)
-
-
-VARIANTS: dict[str, type[TimedStep]] = {'shared': TimedStep, 'unshared': UnsharedStep}
-
-
 def bench_step(crop: int = CROP) -> dict[str, Any]:
-    """Time a step of phase 4 at full size, batch 1, each variant in a process of its own.
+    """Time a step of phase 4 at full size, batch 1, in a process of its own.
 
     Both scales of SR are run once each and averaged, after a first step that warms up.
 
     Returns:
-        For each variant `seconds`, `peak_gib` and the seconds of each part; and `ratio`, unshared
-        over shared.
+        `seconds`, `peak_gib` and the seconds of each of the `parts`.
     """
-    results: dict[str, Any] = {}
-    for variant in track(VARIANTS, description='training step, full size (minutes)'):
-        with get_context('spawn').Pool(1) as pool:  # peak memory is that of a process
-            results[variant] = pool.apply(_run_steps, (variant, crop))
-    ratio = results['unshared']['seconds'] / results['shared']['seconds']
-    return results | {'ratio': round(ratio, 3)}
+    with get_context('spawn').Pool(1) as pool:  # peak memory is that of a process
+        return pool.apply(_run_steps, (crop,))
 
 
-def _run_steps(variant: str, crop: int) -> dict[str, Any]:
+def _run_steps(crop: int) -> dict[str, Any]:
     torch.manual_seed(0)
     recipe = parse_recipe({'name': 'full', 'phases': 'flir', 'optimizer': {'pool': 0}})
-    step = VARIANTS[variant](recipe, Fabric(accelerator='cpu', devices=1))
+    step = TimedStep(recipe, Fabric(accelerator='cpu', devices=1))
     step.seconds = defaultdict(float)
     batch, phase = random_batch(crop), recipe.phases[-1]
     scales = iter((0.0, 0.0, 1.0))
-    step._draw_psi = lambda epoch: next(scales)  # type: ignore[method-assign]
+    step._draw_psi = lambda _epoch: next(scales)  # type: ignore[method-assign]
     step(batch, phase, 1)
     step.seconds.clear()
     start = perf_counter()

@@ -39,7 +39,7 @@ class Scope:
 
     def around(self, make: Callable[[], LaunchDescriptionEntity]) -> GroupAction:
         """Return an action that makes another one and runs it within the scope."""
-        made = OpaqueFunction(function=lambda context: [make()])
+        made = OpaqueFunction(function=lambda _context: [make()])
         return GroupAction([OpaqueFunction(function=self._restore), made])
 
     def _restore(self, context: LaunchContext) -> None:
@@ -119,5 +119,5 @@ class Keeper:
                 'not started again, see what it printed'
             )
             return [LogInfo(msg=words)]
-        again = OpaqueFunction(function=lambda context: [self.start()])
+        again = OpaqueFunction(function=lambda _context: [self.start()])
         return [TimerAction(period=_RESPITE, actions=[again])]

@@ -23,17 +23,17 @@ class Settings(ParameterTable):
     """The values of all parameters at one moment; the fields are the parameters of the node."""
 
     model: str = parameter(
-        '', 'ONNX file of the generator; empty: the model that ships.', Takes.RELOAD
+        '', "ONNX file of the generator; '' loads the model that ships.", Takes.RELOAD
     )
     model_input_range: tuple[float, float] = parameter(
         (-1.0, 1.0),
-        'What a float model of other people takes for black and white.',
+        'Input values of a third-party float model for black and for white.',
         Takes.RELOAD,
         limits='Two finite numbers, the lower one first.',
     )
     model_output_range: tuple[float, float] = parameter(
         (-1.0, 1.0),
-        'What a float model of other people gives for dark and light.',
+        'Output values of a third-party float model for black and for white.',
         Takes.RELOAD,
         limits='Two finite numbers, the lower one first.',
     )
@@ -45,124 +45,152 @@ class Settings(ParameterTable):
     )
     detector_class_names: tuple[str, ...] = parameter(
         ('',),
-        "Names of the detector's classes, in its order; ['']: those in the file, or COCO's 80.",
+        "Class names of the detector, in the order of its outputs; [''] reads them from the file, "
+        "or takes COCO's 80. Set it if the file has no names.",
         Takes.RELOAD,
     )
-    provider: str = parameter('auto', 'What runs the models.', Takes.RELOAD, among=PROVIDERS)
+    provider: str = parameter(
+        'auto',
+        'Runtime of the models; auto takes the first that loads.',
+        Takes.RELOAD,
+        among=PROVIDERS,
+    )
     precision: str = parameter(
         'auto',
-        'Arithmetic of the models.',
+        'Arithmetic of the models; auto leaves the choice to the provider.',
         Takes.RELOAD,
         among=PRECISIONS,
-        limits='Without allow_fallback one that the provider has.',
+        limits='Without allow_fallback the provider must support it.',
     )
     allow_fallback: bool = parameter(
         True,
-        'Go on with the next provider when one cannot be loaded or fails while it runs.',
+        'Fall back to the next provider when one does not load, or fails while it runs.',
         Takes.RELOAD,
     )
     cuda_graph: bool = parameter(
         False,
-        'Replay the kernels of a GPU as one graph: less work for the processor.',
+        'Replay the kernels of a GPU as one graph, which saves processor time.',
         Takes.RELOAD,
     )
     threads: int = parameter(
-        0, 'Processor threads for the models; 0: all cores.', Takes.RELOAD, between=(0, 256)
+        0,
+        'Processor threads for the models; 0 takes all cores. Limit it beside other work.',
+        Takes.RELOAD,
+        between=(0, 256),
     )
     warm_up_size: tuple[int, ...] = parameter(
         (640, 512),
-        'Width and height, after the crop, that the models are warmed up for.',
+        'Width and height that the models are warmed up for, in pixels after the crop. Set it to '
+        'the size of the camera.',
         Takes.RELOAD,
         limits=f'Each at least {MIN_SIDE}, their product at most max_pixels.',
     )
-    detection_threshold: float = parameter(0.25, 'Least score of a detection.', between=(0.0, 1.0))
+    detection_threshold: float = parameter(
+        0.25, 'Minimum score of a detection. Raise it against false alarms.', between=(0.0, 1.0)
+    )
     detection_classes: tuple[str, ...] = parameter(
-        ('',), "Names of the classes to report; ['']: all that the detector knows."
+        ('',), "Classes to report, by name; [''] reports all that the detector knows."
     )
     detector_tiles: bool = parameter(
-        False, 'Detect in overlapping tiles: slower, finds smaller objects.'
+        False, 'Detect in 2x2 overlapping tiles too. Finds smaller objects at five times the cost.'
     )
     crop_rows: tuple[int, ...] = parameter(
         (0, 0),
-        'Rows of a frame to keep, before all else: the first one and the one behind the last; '
-        'the colour image is as large as what is kept.',
-        limits='Two numbers; negative ones count from the end, and a last 0 is the end: '
-        '[0, -2] cuts off two rows of telemetry.',
+        'Rows of a frame to keep: the first row and the row after the last. The crop comes before '
+        'all else, and the colour image has the size of the crop. Use it to cut off telemetry.',
+        limits='Two numbers; negative ones count from the end, 0 in the second place is the end: '
+        '[0, -2] cuts off the last two rows.',
     )
     crop_columns: tuple[int, ...] = parameter(
         (0, 0),
-        'Columns of a frame to keep, in the same way.',
+        'Columns of a frame to keep: the first column and the column after the last.',
         limits='Two numbers, as of crop_rows.',
     )
     exposure_mode: str = parameter(
-        'percentile', 'How 16-bit and float counts become 8 bits.', among=MODES
+        'percentile', 'How 16-bit and float counts are mapped to 8 bits.', among=MODES
     )
     exposure_low: float = parameter(
-        1.0, 'Percentile of the counts that becomes black.', between=(0.0, 100.0)
+        1.0, 'Percentile of the counts that is shown as black.', between=(0.0, 100.0)
     )
     exposure_high: float = parameter(
-        99.0, 'Percentile of the counts that becomes white.', between=(0.0, 100.0)
+        99.0, 'Percentile of the counts that is shown as white.', between=(0.0, 100.0)
     )
     exposure_time_constant: float = parameter(
-        1.0, 'Seconds (of the header stamps) in which it adapts.', between=(0.0, 3600.0)
+        1.0,
+        'Time constant of the exposure in seconds, by header stamps. Raise it if the picture '
+        'breathes.',
+        between=(0.0, 3600.0),
     )
     exposure_reset_after: float = parameter(
-        2.0, 'Gap in seconds after which it starts anew.', between=(0.01, 3600.0)
+        2.0,
+        'Gap between frames, in seconds, after which the exposure restarts.',
+        between=(0.01, 3600.0),
     )
-    exposure_range_low: float = parameter(0.0, 'Counts that become black, in the mode fixed_range.')
+    exposure_range_low: float = parameter(
+        0.0, 'Counts that are shown as black in the mode fixed_range.'
+    )
     exposure_range_high: float = parameter(
-        16383.0, 'Counts that become white, in the mode fixed_range.'
+        16383.0, 'Counts that are shown as white in the mode fixed_range.'
     )
     exposure_clahe_clip: float = parameter(
-        2.0, 'Limit of the contrast in the mode clahe.', between=(0.1, 40.0)
+        2.0, 'Limit of the contrast in the mode clahe, as in OpenCV.', between=(0.1, 40.0)
     )
     output_encoding: str = parameter(
         'rgb8', 'Encoding of color/image_raw and overlay/image_raw.', among=('rgb8', 'bgr8')
     )
-    jpeg_quality: int = parameter(90, 'Quality of color/image_raw/compressed.', between=(1, 100))
-    overlay: bool = parameter(True, 'Draw overlay/image_raw where somebody watches it.')
-    enabled: bool = parameter(True, 'Pass frames; ~/set_enabled sets it too.')
+    jpeg_quality: int = parameter(
+        90, 'JPEG quality of color/image_raw/compressed.', between=(1, 100)
+    )
+    overlay: bool = parameter(True, 'Draw overlay/image_raw while it has subscribers.')
+    enabled: bool = parameter(
+        True, 'Colorize frames; false rests. The service ~/set_enabled sets it too.'
+    )
     max_pixels: int = parameter(
         4_194_304,
-        'Frames with more pixels are refused, before they take the memory.',
+        'Maximum number of pixels of a frame. Larger frames are refused before memory is '
+        'allocated.',
         between=(4096, 67_108_864),
     )
     max_rate: float = parameter(
-        0.0, 'Frames per second at most; 0: all that the models manage.', between=(0.0, 1000.0)
+        0.0, 'Maximum rate in frames per second; 0 sets no limit.', between=(0.0, 1000.0)
     )
     stale_after: float = parameter(
-        2.0, 'Seconds without input until diagnostics warn.', between=(0.1, 3600.0)
+        2.0, 'Time without input, in seconds, after which diagnostics warn.', between=(0.1, 3600.0)
     )
-    autostart: bool = parameter(True, 'Configure and activate at the start.', Takes.RESTART)
+    autostart: bool = parameter(
+        True,
+        'Configure and activate at the start. Set it to false under a lifecycle manager.',
+        Takes.RESTART,
+    )
     autostart_retry: float = parameter(
         0.0,
-        'Seconds from an autostart that failed to the next try; 0: it is not tried again.',
+        'Time from a failed autostart to the next attempt, in seconds; 0 does not try again.',
         Takes.RESTART,
         between=(0.0, 3600.0),
     )
     image_transport: str = parameter(
         'raw',
-        'Subscribe to image_raw or to image_raw/compressed.',
+        'Topic to subscribe to: image_raw, or image_raw/compressed.',
         Takes.RESTART,
         among=('raw', 'compressed'),
     )
     input_reliability: str = parameter(
         'best_effort',
-        'QoS of the subscriptions; best_effort fits every publisher.',
+        'Reliability of the subscriptions; best_effort matches every publisher.',
         Takes.RESTART,
         among=('best_effort', 'reliable'),
     )
     input_depth: int = parameter(
-        1, 'QoS depth of the image subscription.', Takes.RESTART, between=(1, 100)
+        1, 'Queue depth of the image subscription.', Takes.RESTART, between=(1, 100)
     )
     output_reliability: str = parameter(
         'reliable',
-        'QoS of the publishers; reliable fits every subscriber.',
+        'Reliability of the publishers; reliable matches every subscriber.',
         Takes.RESTART,
         among=('best_effort', 'reliable'),
     )
     output_depth: int = parameter(
-        2, 'QoS depth of the publishers.', Takes.RESTART, between=(1, 100)
+        2, 'Queue depth of the publishers.', Takes.RESTART, between=(1, 100)
     )
 
     def check_together(self) -> None:

@@ -114,7 +114,7 @@ def publish(options: argparse.Namespace) -> dict[str, Any]:
     return {'stamps': stamps}
 
 
-def subscribe(options: argparse.Namespace) -> dict[str, Any]:
+def subscribe() -> dict[str, Any]:
     """Play the viewer: take colour frames until a signal comes.
 
     Returns:
@@ -269,7 +269,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if options.role != 'all':
         # As the node does: page faults of a frame's buffers here would be taken for its latency.
         set_up_allocator()
-        result = (publish if options.role == 'camera' else subscribe)(options)
+        result = publish(options) if options.role == 'camera' else subscribe()
         options.out.write_text(json.dumps(result))
         return 0
     ros.keep_to_itself()

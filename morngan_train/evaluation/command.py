@@ -26,6 +26,7 @@ from morngan_train.evaluation.exhaustive_detector import open_exhaustive_detecto
 from morngan_train.evaluation.frames import judge_frames
 from morngan_train.evaluation.frames import Judged
 from morngan_train.evaluation.frames import RESIZED
+from morngan_train.evaluation.head_finder import HeadFinder
 from morngan_train.evaluation.journal import digest
 from morngan_train.evaluation.journal import Journal
 from morngan_train.evaluation.journal import journal_of
@@ -48,6 +49,9 @@ from morngan_train.metrics.realism import FEWEST
 from morngan_train.networks.efficientnet_lite import IMAGENET
 from morngan_train.networks.efficientnet_lite import PACKAGE
 from morngan_train.scene_parser.onnx_parser import SceneParser
+
+HEAD = 'head'
+"""As a detector: the head of the model that is evaluated."""
 
 METRICS = ('apce', 'ap', 'miou', 'realism', 'aligned', 'flicker', 'warp', 'speed')
 
@@ -80,7 +84,8 @@ def add_parser(commands: 'argparse._SubParsersAction[argparse.ArgumentParser]') 
     parser.add_argument(
         '--detector',
         type=Path,
-        help='for ap: ONNX file of a YOLO or YOLOX export, or folder of what was found, STEM.txt',
+        help='for ap: ONNX file of a YOLO or YOLOX export, folder of what was found, STEM.txt, or '
+        f'{HEAD}: that of the model itself',
     )
     parser.add_argument(
         '--class-names',
@@ -296,7 +301,11 @@ def _open_scorers(
     return scorers
 
 
-def _open_finder(args: argparse.Namespace, test_set: TestSet) -> ExhaustiveDetector | FoundBoxes:
+def _open_finder(
+    args: argparse.Namespace, test_set: TestSet
+) -> ExhaustiveDetector | FoundBoxes | HeadFinder:
+    if str(args.detector) == HEAD:
+        return HeadFinder(Path(args.source), test_set.frames, args.provider)
     if args.detector.is_dir():
         return FoundBoxes(args.detector, test_set.frames)
     return open_exhaustive_detector(args.detector, args.provider, OBJECTS, args.class_names)

@@ -26,7 +26,7 @@ def train_head(
     lr: float,
     device: torch.device,
     workers: int = 1,
-    tell: Callable[[int, float], None] = lambda step, loss: None,
+    tell: Callable[[int, float], None] | None = None,
 ) -> None:
     """Train the head in place; nothing else changes.
 
@@ -66,5 +66,6 @@ def train_head(
         torch.nn.utils.clip_grad_norm_(head.parameters(), CLIP)
         optimizer.step()
         schedule.step()
-        tell(step, value)
+        if tell is not None:
+            tell(step, value)
     head.eval()

@@ -45,7 +45,7 @@ def generator_loss(real: Scores, fake: Scores, form: Form = 'relativistic') -> t
     """
     real = [[r.detach() for r in branch] for branch in real]
     if form == 'least_squares':
-        return _mean_over_branches(real, fake, lambda r, f: (f - 1).square())
+        return _mean_over_branches(real, fake, lambda _r, f: (f - 1).square())
     return _mean_over_branches(real, fake, lambda r, f: (r - f + 1).square())
 
 

@@ -26,10 +26,10 @@ class _ContiguousGradient(torch.autograd.Function):
     """The identity, but for its gradient."""
 
     @staticmethod
-    def forward(ctx: Any, x: torch.Tensor) -> torch.Tensor:
+    def forward(_ctx: Any, x: torch.Tensor) -> torch.Tensor:
         return x
 
     @staticmethod
-    def backward(ctx: Any, *gradients: torch.Tensor) -> torch.Tensor:
+    def backward(_ctx: Any, *gradients: torch.Tensor) -> torch.Tensor:
         (gradient,) = gradients
         return gradient.contiguous()

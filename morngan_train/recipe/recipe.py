@@ -1,18 +1,11 @@
 """The typed training recipe: one YAML file says everything that makes one training run."""
 
-import difflib
-import json
-from pathlib import Path
-import re
 from typing import Any
 from typing import Literal
 
-from pydantic import BaseModel
 from pydantic import Field
 from pydantic import field_validator
 from pydantic import model_validator
-from pydantic import ValidationError
-import yaml
 
 from morngan_train.networks.discriminator import BRANCHES
 from morngan_train.networks.discriminator import BranchName
@@ -28,10 +21,7 @@ from morngan_train.recipe.phases import Term
 from morngan_train.recipe.precision import AUTO
 from morngan_train.recipe.precision import Choice
 from morngan_train.recipe.sections import Section
-
-
-class RecipeError(Exception):
-    """A recipe file is missing, is no YAML mapping, or has a field that does not exist or fit."""
+from morngan_train.recipe.spelling import no_such
 
 
 class GeneratorRecipe(Section):
@@ -294,7 +284,7 @@ class Recipe(Section):
         if not isinstance(phases, str):
             return phases
         if phases not in SCHEDULES:
-            raise ValueError(_no_such('schedule', phases, list(SCHEDULES)))
+            raise ValueError(no_such('schedule', phases, list(SCHEDULES)))
         return SCHEDULES[phases]
 
     @model_validator(mode='after')
@@ -359,65 +349,3 @@ def _read(phase: Phase, recipe: Recipe) -> Phase:
     if recipe.losses.accs == 0:
         changes['accs'] = 0.0
     return phase.model_copy(update=changes)
-
-
-def load_recipe(path: Path) -> Recipe:
-    """Read and check a recipe file.
-
-    Args:
-        path: YAML file.
-
-    Returns:
-        The recipe.
-
-    Raises:
-        RecipeError: The file cannot be read, or a field does not exist or has the wrong type; the
-            message names the field and, for a misspelt one, the nearest that exists.
-    """
-    try:
-        content = yaml.safe_load(path.read_text())
-    except (OSError, yaml.YAMLError) as error:
-        raise RecipeError(f'{path}: cannot be read as YAML: {error}') from error
-    if not isinstance(content, dict):
-        raise RecipeError(f'{path}: a recipe is a YAML mapping, see config/train/ for examples')
-    return parse_recipe(content, str(path))
-
-
-def parse_recipe(content: dict[str, Any], source: str = 'recipe') -> Recipe:
-    """Check the content of a recipe; `source` names it in errors. Raises RecipeError."""
-    try:
-        # YAML and JSON know no tuples; through JSON mode lists are taken for them, strictly typed.
-        return Recipe.model_validate_json(json.dumps(content))
-    except ValidationError as error:
-        problems = '; '.join(_explain(content, dict(e)) for e in error.errors())
-        raise RecipeError(f'{source}: {problems}') from error
-
-
-def _explain(content: dict[str, Any], error: dict[str, Any]) -> str:
-    where = '.'.join(str(part) for part in error['loc']) or 'schedule'
-    if error['type'] == 'extra_forbidden':
-        *parents, name = error['loc']
-        return f'{where}: {_no_such("field", str(name), _fields_at(parents))}'
-    given = error['input']
-    if error['type'] == 'literal_error' and isinstance(given, str):
-        known = re.findall(r"'(\w+)'", error['ctx']['expected'])
-        return f'{where}: {given!r}: {_no_such("value", given, known)}'
-    got = '' if isinstance(given, dict | list) else f' (got {given!r})'
-    return f'{where}: {error["msg"].removeprefix("Value error, ")}{got}'
-
-
-def _no_such(kind: str, name: str, known: list[str]) -> str:
-    near = difflib.get_close_matches(name, known, n=1, cutoff=0.4)
-    hint = f'did you mean {near[0]!r}?' if near else f'there are {", ".join(known)}'
-    return f'no such {kind}; {hint}'
-
-
-def _fields_at(parents: list[Any]) -> list[str]:
-    """List the fields of the section that `parents` leads to; list indices are passed over."""
-    section: type[BaseModel] = Recipe
-    for part in parents:
-        if isinstance(part, int):
-            continue
-        annotation: Any = section.model_fields[part].annotation
-        section = annotation if isinstance(annotation, type) else annotation.__args__[0]
-    return list(section.model_fields)

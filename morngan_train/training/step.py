@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from typing import Any
-from typing import cast
 
 from lightning_fabric import Fabric
 import torch
@@ -30,6 +29,8 @@ from morngan_train.training.objective import pair_losses
 from morngan_train.training.objective import Seen
 from morngan_train.training.objective import segmentation_losses
 from morngan_train.training.objective import to_day_losses
+from morngan_train.training.parts import clip_gradients
+from morngan_train.training.parts import split_batch
 from morngan_train.training.segmentation import Parser
 from morngan_train.training.segmentation import Semantics
 from morngan_train.training.system import Discriminators
@@ -139,7 +140,7 @@ class Step:
         """
         self._before[self.number] = self._host_state()
         self._values, self.night_labels = {}, []
-        for number, part in enumerate(_split(batch, self._parts)):
+        for number, part in enumerate(split_batch(batch, self._parts)):
             self._part = number
             self._run(lay_out(part, self.tuning), phase, epoch)
         intact = None if self._fused is None else 1 - self._ledger.spoilt
@@ -341,7 +342,7 @@ class Step:
         for name in learning:
             parameters = [p for p in self.networks[name].parameters() if p.grad is not None]
             distributed.average_gradients(parameters)
-            norms[name] = _clip(parameters, self.recipe.optimizer.clip)
+            norms[name] = clip_gradients(parameters, self.recipe.optimizer.clip)
         self._ledger.gradients(self.number, norms)
         if self._fused is None:
             self._values = self.read()
@@ -390,17 +391,3 @@ class Step:
         """Restore what `own_state_dict` returned."""
         self._restore_host_state(state)
         checkpoint.restore_rng(state['rng'], self.fabric.device)
-
-
-def _split(batch: Sample, parts: int) -> list[Sample]:
-    """Cut a batch into equal parts."""
-    whole = cast(dict[str, torch.Tensor], batch)
-    pieces = {name: values.chunk(parts) for name, values in whole.items()}
-    return [cast(Sample, {name: p[i] for name, p in pieces.items()}) for i in range(parts)]
-
-
-def _clip(parameters: list[torch.nn.Parameter], limit: float | None) -> torch.Tensor:
-    """Scale gradients down to a norm of `limit`, if there is one; return the norm they had."""
-    if limit is not None:
-        return torch.nn.utils.clip_grad_norm_(parameters, limit)
-    return torch.nn.utils.get_total_norm([p.grad for p in parameters if p.grad is not None])

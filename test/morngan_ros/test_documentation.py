@@ -1,54 +1,23 @@
 """The README names everything that a user can set, and nothing that does not exist."""
 
-from dataclasses import Field
-from dataclasses import fields
 from pathlib import Path
 import re
-from typing import Any
 
+import cv2
+import numpy as np
 import pytest
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / 'README.md').read_text(encoding='utf-8')
 
 
-def test_parameters_are_those_of_the_node():
-    """The whole table, word by word: names, defaults, meaning, ranges and when changes count."""
-    parameters = pytest.importorskip('morngan_ros.node.parameters', reason='needs rclpy')
-    changes = {
-        parameters.Takes.EFFECT_NOW: 'live',
-        parameters.Takes.RELOAD: 'with `~/reload_model`',
-        parameters.Takes.RESTART: 'at start',
-    }
-    table = README.split('### Parameters')[1].split('## Tools')[0]
-    assert re.findall(r'^\| `.*', table, flags=re.MULTILINE) == [
-        f'| `{entry.name}` | `{default(entry)}` | {meaning(entry)} '
-        f'| {changes[entry.metadata["takes"]]} |'
-        for entry in fields(parameters.Settings)
-    ]
+def test_the_page_of_parameters_is_current(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Names, defaults, meaning, ranges and when changes count: `make parameters` writes them."""
+    pytest.importorskip('rclpy', reason='needs ROS 2')
+    monkeypatch.syspath_prepend(str(ROOT / 'scripts'))
+    import write_parameters
 
-
-def default(entry: 'Field[Any]') -> str:
-    """Write a default as in YAML."""
-    value = entry.default
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, str):
-        return value or "''"
-    return str(list(value) if isinstance(value, tuple) else value)
-
-
-def meaning(entry: 'Field[Any]') -> str:
-    """Say what a parameter means and may be."""
-    words = entry.metadata['description'].rstrip('.')
-    if entry.metadata['among']:
-        words += f': {", ".join(entry.metadata["among"])}'
-    if entry.metadata['between']:
-        low, high = entry.metadata['between']
-        words += f' ({low:.10g} to {high:.10g})'
-    if entry.metadata['limits']:
-        words += f'. {entry.metadata["limits"]}'.rstrip('.')
-    return words
+    assert write_parameters.PAGE.read_text(encoding='utf-8') == write_parameters.page()
 
 
 def test_modules_exist():
@@ -72,3 +41,16 @@ def test_launch_arguments_exist():
         if argument in ('image_raw', 'model'):  # remaps and parameters of the node itself
             continue
         assert f"'{argument}'" in launch, argument
+
+
+def test_the_example_in_python_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    thermal = np.random.default_rng(0).integers(7000, 9000, (48, 64), np.uint16)
+    monkeypatch.chdir(tmp_path)
+    cv2.imwrite('night.png', thermal)
+    (example,) = re.findall(r'```python\n(.*?)```', README, re.DOTALL)
+    exec(compile(example, 'README.md', 'exec'), {})
+    assert cv2.imread('day.png').shape == (48, 64, 3)
+
+
+def test_readme_is_short() -> None:
+    assert len(README.splitlines()) <= 130

@@ -188,7 +188,7 @@ class Director:
         kind, topic, reliability = next(self._visits)
         self.doing = f'subscribe to {topic}, {reliability}'
         self._visit = self._node.create_subscription(
-            kind, topic, lambda message: None, ros.qos(reliability, 2)
+            kind, topic, lambda _message: None, ros.qos(reliability, 2)
         )
 
     def _send_guest(self) -> None:

@@ -64,7 +64,7 @@ def node(name: str, arguments: list[str] | None) -> Iterator[tuple[Node, threadi
     fastdds.set_profile()
     stop = threading.Event()
 
-    def ask_to_stop(number: int, frame: FrameType | None) -> None:
+    def ask_to_stop(_number: int, _frame: FrameType | None) -> None:
         stop.set()
 
     previous = {s: signal.signal(s, ask_to_stop) for s in _END}

@@ -65,8 +65,8 @@ def test_every_program_is_listed():
     assert {module.removesuffix('.__main__') for module in modules} <= dict(listed).keys()
 
 
-def test_every_tool_of_the_readme_is_a_program():
-    table = (ROOT / 'README.md').read_text(encoding='utf-8').split('## Tools')[1].split('\n## ')[0]
+def test_every_tool_of_its_page_is_a_program():
+    table = (ROOT / 'docs/tools.md').read_text(encoding='utf-8')
     named = set(re.findall(r'`(morngan_ros\.[\w.]+)`', table))
     assert named <= programs().keys()
     assert {name for name in programs() if '.tools.' in name} - named == {'morngan_ros.tools.demo'}
