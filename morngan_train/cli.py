@@ -18,7 +18,7 @@ from morngan_train.data.reading import DataError
 from morngan_train.data.reading import list_images
 from morngan_train.data.reading import read_thermal
 from morngan_train.evaluation import command as evaluate_command
-from morngan_train.evaluation.command import EvaluationError
+from morngan_train.evaluation.evaluate import EvaluationError
 from morngan_train.experiments import command as experiments_command
 from morngan_train.experiments.errors import ExperimentError
 from morngan_train.export import export
@@ -64,6 +64,11 @@ EXPECTED = (
     ExperimentError,
     ReportError,
     MornganError,
+)
+
+NO_BOXES = (
+    'note: no frame has boxes, so the head for road users is not trained: train it afterwards with '
+    '`python -m morngan_train head`, see docs/detection.md'
 )
 
 
@@ -240,6 +245,8 @@ def _fit(args: argparse.Namespace) -> int:
     )
     if not _resume(trainer, args.resume) and args.init is not None:
         trainer.start_from(args.init)
+    if recipe.generator.objects and trainer.data.night_boxes is None and fabric.is_global_zero:
+        print(NO_BOXES, file=sys.stderr)
     # No process may write the checkpoint that another is about to look for.
     with together():
         fabric.barrier()

@@ -39,9 +39,9 @@ from morngan_train.experiments.rows import Row
 from morngan_train.experiments.rows import Scale
 from morngan_train.experiments.rows import shipped
 from morngan_train.experiments.rows import TableName
+from morngan_train.experiments.run import EvaluationTools
 from morngan_train.experiments.run import finish
-from morngan_train.experiments.run import judge
-from morngan_train.experiments.run import Judges
+from morngan_train.experiments.run import score_source
 from morngan_train.experiments.run import Training
 from morngan_train.recipe import Recipe
 from morngan_train.recipe.phases import total_epochs
@@ -167,16 +167,16 @@ def run(args: argparse.Namespace) -> int:
     for row in chosen:
         open_data(row.recipe, row.train)
         open_test_set(row.test)
-    judges = _judges(args)
-    judges.check()
+    tools = _tools(args)
+    tools.check()
     if args.dry_run:
         _dry_run(args, rows, chosen, _fabric(args, chosen[0]))
         return 0
     if args.ray is None:
         _fabric(args, chosen[0])  # an accelerator that is not there must come out now
-    # The other rows of a table need the same judges.
+    # The other rows of a table need the same tools.
     others = [r for r in rows if r not in chosen and (out / r.name / MODEL).exists()]
-    jobs = [*_foreign_jobs(args, out, judges), *_row_jobs(args, [*chosen, *others], out, judges)]
+    jobs = [*_foreign_jobs(args, out, tools), *_row_jobs(args, [*chosen, *others], out, tools)]
     out.mkdir(parents=True, exist_ok=True)
     done = partial(_write, args.table, rows, out)
     try:
@@ -190,16 +190,16 @@ def run(args: argparse.Namespace) -> int:
     return 1 if problems else 0
 
 
-def _judges(args: argparse.Namespace) -> Judges:
+def _tools(args: argparse.Namespace) -> EvaluationTools:
     jobs = args.jobs or (args.workers + 1 if args.ray else os.cpu_count() or 1)
-    return Judges(args.detector, args.parser, jobs)
+    return EvaluationTools(args.detector, args.parser, jobs)
 
 
 def _fabric(args: argparse.Namespace, row: Row) -> Fabric:
     return open_fabric(args.accelerator, args.precision or row.recipe.precision)
 
 
-def _foreign_jobs(args: argparse.Namespace, out: Path, judges: Judges) -> list[Job]:
+def _foreign_jobs(args: argparse.Namespace, out: Path, tools: EvaluationTools) -> list[Job]:
     """List what is to be done for models and pictures that were made elsewhere."""
     jobs = []
     for name, source in args.foreign:
@@ -208,18 +208,18 @@ def _foreign_jobs(args: argparse.Namespace, out: Path, judges: Judges) -> list[J
         folder = out / f'{FOREIGN}{name}'
         to_kaist = args.table == 'table6' and name.endswith('_fk')
         data = args.data_kaist if to_kaist else args.data
-        jobs.append(Job(name, partial(judge, absolute, folder, data, judges), judges.jobs))
+        jobs.append(Job(name, partial(score_source, absolute, folder, data, tools), tools.jobs))
     return jobs
 
 
 def _row_jobs(
-    args: argparse.Namespace, rows: Sequence[Row], out: Path, judges: Judges
+    args: argparse.Namespace, rows: Sequence[Row], out: Path, tools: EvaluationTools
 ) -> list[Job]:
     """List what is to be done for rows: one device of the accelerator each."""
     training = Training(args.accelerator, args.precision, args.workers)
-    cores, gpus = max(judges.jobs, args.workers + 1), int(args.accelerator == 'cuda')
+    cores, gpus = max(tools.jobs, args.workers + 1), int(args.accelerator == 'cuda')
     return [
-        Job(row.name, partial(finish, row, out / row.name, training, judges), cores, gpus)
+        Job(row.name, partial(finish, row, out / row.name, training, tools), cores, gpus)
         for row in rows
     ]
 

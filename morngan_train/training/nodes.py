@@ -4,8 +4,8 @@ from pathlib import Path
 import secrets
 
 from lightning_fabric import Fabric
-from lightning_fabric.plugins.environments import SLURMEnvironment
-from lightning_fabric.plugins.environments import TorchElasticEnvironment
+from lightning_fabric.plugins.environments.slurm import SLURMEnvironment
+from lightning_fabric.plugins.environments.torchelastic import TorchElasticEnvironment
 import torch
 
 from morngan_train.training import distributed
