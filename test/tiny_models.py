@@ -61,8 +61,11 @@ def save_generator(
     *,
     size: tuple[int | str, int | str] = ('H', 'W'),
     info: Mapping[str, object] | None = None,
+    found: tuple[np.ndarray, np.ndarray] | None = None,
 ) -> Path:
     """Save a generator that keeps the contract and maps grey values along `colors`.
+
+    With `found`, boxes [1, M, 4] and scores [1, M, C], it says that it finds these in any frame.
 
     A piecewise linear curve through the knots is a sum of hinges: one 1x1 convolution to
     `relu(x - knot)` and a second one with the changes of slope. So every pixel is
@@ -99,11 +102,16 @@ def save_generator(
         helper.make_node('Cast', ['channels_last'], ['color'], to=TensorProto.UINT8),
     ]
     uint8 = TensorProto.UINT8
+    outputs = [helper.make_tensor_value_info('color', uint8, [1, *size, 3])]
+    for name, array in zip(('boxes', 'scores'), found or (), strict=False):
+        constants[f'{name}_told'] = array.astype(np.float32)
+        nodes.append(helper.make_node('Identity', [f'{name}_told'], [name]))
+        outputs.append(helper.make_tensor_value_info(name, TensorProto.FLOAT, array.shape))
     return _save(
         path,
         nodes,
         [helper.make_tensor_value_info('thermal', uint8, [1, 1, *size])],
-        [helper.make_tensor_value_info('color', uint8, [1, *size, 3])],
+        outputs,
         constants,
         {'morngan': json.dumps({'contract': 1, 'recipe': 'tiny', **(info or {})})},
     )

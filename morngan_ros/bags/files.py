@@ -114,7 +114,10 @@ def open_part(path: Path, scratch: Path, on_bad: OnBadFrame) -> Part:
     try:
         if path.stat().st_size == 0:
             raise EOFError('the file is empty')
-        return kind(_decompressed(path, scratch), on_bad)
+        whole = _decompressed(path, scratch)
+        if whole.stat().st_size == 0:
+            raise EOFError('nothing in it can be decompressed: it is cut off or broken')
+        return kind(whole, on_bad)
     except BROKEN as error:
         raise SourceError(str(error) or type(error).__name__) from error
 
@@ -160,6 +163,9 @@ def _named_files(folder: Path, named: list[str], promised: int, parts: list[Path
     """Take the files that metadata.yaml names, and those that continue them."""
     there = [folder / name for name in named if (folder / name).exists()]
     missing = tuple(name for name in named if not (folder / name).exists())
+    if parts and not there:  # they were renamed, or the metadata is that of another bag
+        note = f'{METADATA} of bag {folder} names {_list(missing)}, which is not there'
+        return BagFiles(parts, notes=(f'{note}; {_cure(folder, parts)}',))
     series = {_series(folder / name) for name in named}
     names = {_stem(folder / name) for name in named}
     more = [part for part in parts if _series(part) in series and _stem(part) not in names]
@@ -176,8 +182,8 @@ def _cure(folder: Path, parts: list[Path]) -> str:
     return f'reading {_list(parts)} by time; ros2 bag reindex {folder} writes a new one'
 
 
-def _list(paths: Iterable[Path], most: int = 5) -> str:
-    names = [path.name for path in paths]
+def _list(paths: Iterable[Path | str], most: int = 5) -> str:
+    names = [PurePath(path).name for path in paths]
     more = [f'{len(names) - most} more'] if len(names) > most else []
     return ', '.join(names[:most] + more)
 

@@ -43,8 +43,9 @@ _IMAGES = (IMAGE, COMPRESSED_IMAGE)
 
 # How many messages of a topic are tried for a picture to judge it by.
 _LOOKS = 5
-# How many topics a line names.
+# How many topics, and how many kinds of damage, a line names.
 _NAMED = 8
+_REASONS = 2
 
 _ZSTD = b'\x28\xb5\x2f\xfd'  # begins compressed data; CDR begins with a zero
 
@@ -86,6 +87,7 @@ class BagReader:
         self._files = find_files(self.path)
         self._parts: list[Part] = []
         self._counts: Counter[Stream] = Counter()
+        self._damage: list[str] = []
         self._stack = ExitStack()
 
     def __enter__(self) -> 'BagReader':
@@ -149,7 +151,8 @@ class BagReader:
         """
         images = [topic for topic, kind in self.topics.items() if kind in _IMAGES]
         if not images:
-            raise SourceError(f'bag {self.path} has no image topic; topics are: {self._held()}')
+            reasons = '; '.join([f'topics are: {self._held()}', *self._damage[:_REASONS]])
+            raise SourceError(f'bag {self.path} has no image topic; {reasons}')
         if wanted is not None:
             for topic in (wanted, f'/{wanted}'):
                 if topic in images:
@@ -221,6 +224,7 @@ class BagReader:
     def _report(self, name: str, error: FrameError) -> None:
         if self._on_bad is None:
             raise SourceError(f'bag {self.path} cannot be read: {name}: {error}')
+        self._damage.append(f'{name}: {error}')
         self._on_bad(name, error)
 
     def _look(self, topic: str) -> Candidate:

@@ -34,7 +34,7 @@ PREVIEW_WIDTH = 320
 COLORS = ((80, 220, 255), (255, 160, 60), (120, 255, 120), (128, 128, 128))
 """BGR of person, bicycle, car, and of regions to leave out."""
 
-Views = Callable[[np.ndarray, Path], Sequence[np.ndarray]]
+Views = Callable[[Path], Sequence[np.ndarray]]
 
 
 def add_parser(commands: 'argparse._SubParsersAction[argparse.ArgumentParser]') -> None:
@@ -76,10 +76,11 @@ def run(arguments: argparse.Namespace) -> int:
     detector.classes = [name for name in CLASSES if name in detector.names]
     generator = Generator.load(arguments.model) if arguments.model else None
 
-    def by_day(_frame: np.ndarray, path: Path) -> list[np.ndarray]:
+    def by_day(path: Path) -> list[np.ndarray]:
         return [read_rgb(_day_picture(path))]
 
-    def by_night(frame: np.ndarray, _path: Path) -> list[np.ndarray]:
+    def by_night(path: Path) -> list[np.ndarray]:
+        frame = read_thermal(path)
         gray = cv2.cvtColor(frame, cv2.COLOR_GRAY2RGB)
         return [gray] if generator is None else [gray, generator(frame)]
 
@@ -122,7 +123,7 @@ def _label(folder: Path, detector: Detector, views: Views, sure: float) -> list[
     for path in track(files, folder.name, console=Console(stderr=True)):
         frame = read_thermal(path)
         height, width = frame.shape
-        found = find(detector, views(frame, path), sure)
+        found = find(detector, views(path), sure)
         for target, rows in zip(targets, found, strict=True):
             text = yolo_text(rows, width, height)
             (target / f'{path.stem}.txt').write_text(text, encoding='utf-8')

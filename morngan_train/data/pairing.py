@@ -15,7 +15,7 @@ LAG = 33
 """Steps between what the memory learns and the first pick that may use it.
 
 A loader asks for the picks of a step up to workers·prefetch_factor steps before it is trained, so
-that this covers 16 workers at torch's factor of 2. It is the same for any number of workers,
+that this covers 15 workers at torch's factor of 2. It is the same for any number of workers,
 because a run must not depend on it.
 """
 

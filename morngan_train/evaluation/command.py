@@ -10,6 +10,7 @@ from morngan_ros.tools.support import cli
 from morngan_train.evaluation.colorizers import BASELINES
 from morngan_train.evaluation.evaluate import evaluate
 from morngan_train.evaluation.evaluate import EvaluationRequest
+from morngan_train.evaluation.evaluate import HEAD
 from morngan_train.evaluation.evaluate import METRICS
 from morngan_train.evaluation.results import show
 from morngan_train.networks.efficientnet_lite import IMAGENET
@@ -39,7 +40,8 @@ def add_parser(commands: 'argparse._SubParsersAction[argparse.ArgumentParser]') 
     parser.add_argument(
         '--detector',
         type=Path,
-        help='for ap: ONNX file of a YOLO or YOLOX export, or folder of what was found, STEM.txt',
+        help='for ap: ONNX file of a YOLO or YOLOX export, folder of what was found, STEM.txt, or '
+        f'{HEAD}: that of the model itself',
     )
     parser.add_argument(
         '--class-names',

@@ -25,6 +25,7 @@ from morngan_train.evaluation.exhaustive_detector import open_exhaustive_detecto
 from morngan_train.evaluation.frames import judge_frames
 from morngan_train.evaluation.frames import Judged
 from morngan_train.evaluation.frames import RESIZED
+from morngan_train.evaluation.head_finder import HeadFinder
 from morngan_train.evaluation.journal import Journal
 from morngan_train.evaluation.journal import journal_of
 from morngan_train.evaluation.predictions import FoundBoxes
@@ -47,6 +48,9 @@ from morngan_train.networks.efficientnet_lite import IMAGENET
 from morngan_train.networks.efficientnet_lite import PACKAGE
 from morngan_train.scene_parser.onnx_parser import SceneParser
 
+HEAD = 'head'
+"""As a detector: the head of the model that is scored."""
+
 METRICS = ('apce', 'ap', 'miou', 'realism', 'aligned', 'flicker', 'warp', 'speed')
 
 
@@ -62,7 +66,8 @@ class EvaluationRequest:
         source: ONNX file of a generator, folder of pictures made elsewhere, or one of `BASELINES`.
         data: Data folder with `testB`.
         metrics: Of `METRICS`; None is all that can be had.
-        detector: For ap: ONNX file of a detector, or a folder of what one found, `STEM.txt`.
+        detector: For ap: ONNX file of a detector, a folder of what one found, `STEM.txt`, or
+            `HEAD`.
         class_names: Of the detector's classes, for a file without names.
         parser: For miou: ONNX file of a Cityscapes network, or folder of what one saw, `STEM.png`.
         real: For realism: folders of real day pictures; empty for `data/trainA`.
@@ -226,7 +231,8 @@ def _open_scorers(
     about: dict[str, Any],
 ) -> list[Scorer]:
     scorers: list[Scorer] = [Edges(pool)] if 'apce' in wanted else []
-    if 'ap' in wanted and request.detector is not None:
+    if 'ap' in wanted:
+        assert request.detector is not None  # `_lacking` has seen to it
         finder = _open_finder(request.detector, request, test_set)
         about |= _tool('detector', request.detector.absolute().name, finder.sha256)
         if isinstance(finder, ExhaustiveDetector):
@@ -234,7 +240,8 @@ def _open_scorers(
             if request.class_names:
                 about['detector_settings']['class_names'] = list(request.class_names)
         scorers.append(Objects(test_set, finder))
-    if 'miou' in wanted and request.parser is not None:
+    if 'miou' in wanted:
+        assert request.parser is not None
         parser = _open_parser(request.parser, request, test_set)
         about |= _tool('parser', request.parser.absolute().name, parser.sha256)
         scorers.append(Scenes(test_set, parser))
@@ -247,7 +254,9 @@ def _open_scorers(
 
 def _open_finder(
     detector: Path, request: EvaluationRequest, test_set: TestSet
-) -> ExhaustiveDetector | FoundBoxes:
+) -> ExhaustiveDetector | FoundBoxes | HeadFinder:
+    if str(detector) == HEAD:
+        return HeadFinder(Path(request.source), test_set.frames, request.provider)
     if detector.is_dir():
         return FoundBoxes(detector, test_set.frames)
     return open_exhaustive_detector(detector, request.provider, OBJECTS, request.class_names)

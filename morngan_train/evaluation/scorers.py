@@ -25,7 +25,12 @@ from morngan_train.metrics.apce import average_curve
 from morngan_train.metrics.apce import kept_edges
 from morngan_train.metrics.detection import average_precision
 from morngan_train.metrics.detection import Boxes
+from morngan_train.metrics.detection import FALSE_PER_FRAME
+from morngan_train.metrics.detection import of_size
 from morngan_train.metrics.detection import precision_and_recall
+from morngan_train.metrics.detection import recall_at
+from morngan_train.metrics.detection import SIZES
+from morngan_train.metrics.detection import strict_average_precision
 from morngan_train.metrics.realism import colorfulness
 from morngan_train.metrics.realism import kid
 from morngan_train.metrics.realism import kid_error
@@ -163,10 +168,24 @@ class Objects:
             each = {name: average_precision(pictures) for name, pictures in boxes.items()}
             result |= {f'ap50_{view}_{name}': value for name, value in each.items()}
             result[f'ap50_{view}_mean'] = mean(list(each.values()))
-            if view == 'whole':  # as in the paper
-                for name, pictures in boxes.items():
+            for name, pictures in boxes.items():
+                result |= _details(f'{view}_{name}', pictures)
+                if view == 'whole':  # as in the paper
                     result |= _precision_and_recall(name, pictures)
         return result
+
+
+def _details(name: str, pictures: Sequence[Boxes]) -> Scores:
+    """Return what tells more than AP50: by size, by tight boxes, and at a bearable rate."""
+    by_size = {
+        f'ap50_{name}_{size}': average_precision([of_size(p, size) for p in pictures])
+        for size in SIZES
+    }
+    return {
+        **by_size,
+        f'ap5095_{name}': strict_average_precision(pictures),
+        f'recall_at_{FALSE_PER_FRAME:g}_{name}': recall_at(pictures),
+    }
 
 
 def _precision_and_recall(name: str, pictures: Sequence[Boxes]) -> Scores:

@@ -26,7 +26,7 @@ def train_head(
     lr: float,
     device: torch.device,
     workers: int = 1,
-    tell: Callable[[int, float], None] = lambda _step, _loss: None,
+    tell: Callable[[int, float], None] | None = None,
 ) -> None:
     """Train the head in place; nothing else changes.
 
@@ -58,7 +58,7 @@ def train_head(
             features = decoder.merged(translator.encoder(batch['frame'].to(device)))
         centres, sides = head(*features)
         loss = objects_loss(centres, sides, batch['objects'].to(device), batch['boxed'].to(device))
-        value = float(loss)
+        value = float(loss.detach())
         if not math.isfinite(value):
             raise FloatingPointError(f'the loss of the head is {value} at step {step}')
         optimizer.zero_grad(set_to_none=True)
@@ -66,5 +66,6 @@ def train_head(
         torch.nn.utils.clip_grad_norm_(head.parameters(), CLIP)
         optimizer.step()
         schedule.step()
-        tell(step, value)
+        if tell is not None:
+            tell(step, value)
     head.eval()

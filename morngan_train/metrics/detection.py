@@ -14,6 +14,15 @@ CONFIDENCE = 0.1
 
 RECALLS = np.linspace(0, 1, 101)
 
+STRICT = tuple(np.arange(0.5, 1.0, 0.05))
+"""IoUs that COCO averages AP over."""
+
+FALSE_PER_FRAME = 0.1
+"""False detections a frame that a driver may bear."""
+
+SIZES = {'small': (0.0, 32.0**2), 'medium': (32.0**2, 96.0**2), 'large': (96.0**2, np.inf)}
+"""Areas of boxes in squared pixels, as COCO bounds them."""
+
 
 @dataclass(frozen=True, slots=True)
 class Boxes:
@@ -53,6 +62,56 @@ def average_precision(pictures: Sequence[Boxes], threshold: float = IOU) -> floa
     # The first place where a recall is reached has the best precision from there on.
     place = np.searchsorted(found / total, RECALLS)
     return float(np.append(falling, 0.0)[place].mean())
+
+
+def strict_average_precision(pictures: Sequence[Boxes]) -> float:
+    """Average AP over the IoUs of `STRICT`; nan if no picture holds such an object."""
+    return float(np.mean([average_precision(pictures, threshold) for threshold in STRICT]))
+
+
+def recall_at(pictures: Sequence[Boxes], false_per_frame: float = FALSE_PER_FRAME) -> float:
+    """Compute the share of objects found at the confidence with so many false detections a frame.
+
+    Args:
+        pictures: All pictures of the test set, also those without detections.
+        false_per_frame: False detections, as a mean over the pictures.
+
+    Returns:
+        In [0, 1]; nan if no picture holds such an object.
+    """
+    total = sum(len(picture.truth) for picture in pictures)
+    if not total:
+        return float('nan')
+    scores, hits = _judge_all(pictures, IOU)
+    hits = hits[np.argsort(-scores, kind='stable')]
+    allowed = (~hits).cumsum() <= false_per_frame * len(pictures)
+    return float(hits[allowed].sum() / total)
+
+
+def of_size(picture: Boxes, size: str) -> Boxes:
+    """Leave in a picture only what is `small`, `medium` or `large`.
+
+    True boxes of other sizes become regions to ignore; detections of other sizes that hit none of
+    those that are left do not count.
+    """
+    low, high = SIZES[size]
+    wanted = _is_between(picture.truth, low, high)
+    truth, others = picture.truth[wanted], picture.truth[~wanted]
+    kept = _is_between(picture.found, low, high)
+    if len(truth):
+        kept |= (ious(picture.found, truth) >= IOU).any(axis=1)
+    return Boxes(
+        picture.found[kept],
+        picture.scores[kept],
+        truth,
+        np.concatenate([picture.ignore, others]),
+    )
+
+
+def _is_between(boxes: np.ndarray, low: float, high: float) -> np.ndarray:
+    areas = _area(boxes)
+    within: np.ndarray = (areas >= low) & (areas < high)
+    return within
 
 
 def precision_and_recall(

@@ -61,6 +61,29 @@ def test_every_head_gives_the_same_box(tmp_path: Path, prediction: np.ndarray) -
     assert found.box == pytest.approx(BOX_IN_WIDE)
 
 
+@pytest.mark.parametrize('kind', ['text', 'nothing', 'web page', 'half', 'folder', 'generator'])
+def test_a_file_that_is_no_detector_is_a_model_error_that_names_it(
+    tmp_path: Path, kind: str
+) -> None:
+    """The node goes on without detections upon this kind of error, and no other."""
+    generator = save_generator(tmp_path / 'generator.onnx')
+    path = tmp_path / 'bad.onnx'
+    if kind == 'folder':
+        path.mkdir()
+    else:
+        path.write_bytes(
+            {
+                'text': b'version https://git-lfs.github.com/spec/v1',
+                'nothing': b'',
+                'web page': b'<!DOCTYPE html><title>404</title>',
+                'half': generator.read_bytes()[: generator.stat().st_size // 2],
+                'generator': generator.read_bytes(),
+            }[kind]
+        )
+    with pytest.raises(ModelError, match=r'bad\.onnx: (no|not) '):
+        Detector.load(path, 'cpu')
+
+
 def test_low_objectness_silences_a_v5_row(tmp_path: Path) -> None:
     assert load(tmp_path, rows((BOX, 0.2, (0.1, 0.9))))(WIDE) == []
 

@@ -56,7 +56,7 @@ def test_info_and_digest_come_from_the_file(tmp_path: Path) -> None:
 @pytest.mark.parametrize('reach', [1, 20, 127])
 def test_frames_that_are_too_small_are_refused_with_the_least_size(tmp_path, provider, reach):
     path = save_reflecting_generator(tmp_path / 'a.onnx', reach)
-    generator = Generator.load(path, provider, precision='fp32')
+    generator = Generator.load(path, EngineOptions(provider, 'fp32'))
     least = reach + 1
     for height, width in ((reach, 200), (200, reach), (1, 1)):
         with pytest.raises(FrameError) as caught:
@@ -71,7 +71,7 @@ def test_frames_that_are_too_small_are_refused_with_the_least_size(tmp_path, pro
 
 
 def test_the_model_that_ships_names_its_least_size() -> None:
-    generator = Generator.load(default_model('cpu'), 'cpu')
+    generator = Generator.load(default_model('cpu'), EngineOptions('cpu'))
     with pytest.raises(FrameError, match='takes sides of at least 33 pixels'):
         generator(gradient(24, 32))
     assert generator(gradient(33, 33)).shape == (33, 33, 3)
@@ -79,7 +79,7 @@ def test_the_model_that_ships_names_its_least_size() -> None:
 
 def test_a_model_that_fails_at_any_size_is_not_a_matter_of_small_frames(tmp_path: Path) -> None:
     path = save_reflecting_generator(tmp_path / 'a.onnx', 2000)
-    generator = Generator.load(path, 'cpu')
+    generator = Generator.load(path, EngineOptions('cpu'))
     with pytest.raises(ModelError, match='cannot run it'):
         generator(gradient(300, 300))
 

@@ -287,7 +287,7 @@ def _colorize(work: Work, options: argparse.Namespace, item: Item) -> int:
     ):
         try:
             code = cli.reports_errors(lambda _: work(options))(None)
-        except Exception as error:  # a fault of ours must not end the others either
+        except Exception as error:  # a fault of ours must not end the others
             traceback.print_exc()
             print(f'error: {type(error).__name__}: {error}')
             code = cli.FAILED

@@ -97,7 +97,7 @@ def _connect(address: str) -> ModuleType:
     os.environ['RAY_USAGE_STATS_ENABLED'] = '0'
     os.environ.setdefault('RAY_DEDUP_LOGS', '0')
     try:
-        import ray
+        import ray  # only who asks for a cluster needs it
     except ImportError:
         raise ClusterError(
             '--ray needs Ray: pip install -r requirements/cluster.txt, here and on all machines of '

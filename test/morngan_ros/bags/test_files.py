@@ -126,6 +126,19 @@ def test_an_unreadable_part_costs_only_itself(folder):
     assert told.lines[1].startswith('drive_2.db3: ')
 
 
+@pytest.mark.parametrize('suffix', WRITERS)
+def test_files_that_were_renamed_are_read(folder, suffix):
+    for part in range(2):
+        path = folder / f'night_{part}.{suffix}'
+        WRITERS[suffix](path, frames((2 * part, 2 * part + 1)))
+    save_metadata(folder, [f'drive_{part}.{suffix}' for part in range(2)], 4)
+    found, told, notes = read(folder)
+    assert (found, told.lines) == ([0, 1, 2, 3], [])
+    (note,) = notes
+    assert f'names drive_0.{suffix}, drive_1.{suffix}, which is not there; reading night_0' in note
+    assert 'ros2 bag reindex' in note
+
+
 def test_nothing_but_metadata_is_an_error(folder):
     save_metadata(folder, ['drive_0.mcap'], 6)
     with pytest.raises(SourceError, match=r'none of its files is there: drive_0\.mcap'):

@@ -15,6 +15,7 @@ from recordings import THERMAL
 from recordings import Told
 from recordings import write_db3
 from recordings import write_mcap
+import zstandard
 
 from morngan_ros.bags import BagReader
 from morngan_ros.bags import BagWriter
@@ -193,6 +194,25 @@ def test_reading_leaves_no_files_beside_a_db3(tmp_path):
     database.close()
     assert read(tmp_path / 'a.db3')[0] == [0, 1, 2, 3, 4]
     assert [path.name for path in tmp_path.iterdir()] == ['a.db3']
+
+
+@pytest.mark.parametrize('keep', [8, 100, 600])
+def test_a_recording_that_ends_before_its_first_message_says_so(tmp_path, keep):
+    path = write_mcap(tmp_path / 'a.mcap', frames(range(4)))
+    path.write_bytes(path.read_bytes()[:keep])
+    with (
+        BagReader(path, Told()) as bag,
+        pytest.raises(SourceError, match=r'topics are: none; the end of a\.mcap: the recorder was'),
+    ):
+        bag.choose_images()
+
+
+def test_a_compressed_file_that_is_cut_before_its_first_block_says_so(tmp_path):
+    path = write_mcap(tmp_path / 'a.mcap', frames(range(2)))
+    packed = tmp_path / 'b.mcap.zstd'
+    packed.write_bytes(zstandard.compress(path.read_bytes())[:200])
+    with pytest.raises(SourceError, match='nothing in it can be decompressed: it is cut off'):
+        BagReader(packed, Told()).__enter__()
 
 
 @pytest.mark.parametrize('suffix', ['mcap', 'db3', 'mcap.zstd', 'db3.zst'])

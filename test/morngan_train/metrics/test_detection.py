@@ -9,7 +9,10 @@ import pytest
 
 from morngan_train.metrics.detection import average_precision
 from morngan_train.metrics.detection import Boxes
+from morngan_train.metrics.detection import of_size
 from morngan_train.metrics.detection import precision_and_recall
+from morngan_train.metrics.detection import recall_at
+from morngan_train.metrics.detection import strict_average_precision
 
 NONE = np.zeros((0, 4))
 
@@ -204,3 +207,44 @@ def test_agrees_with_the_yardstick_on_the_same_boxes(flir: Path, yardstick: Modu
         pictures.append(Boxes(*found[name][2], cars, ignore[name][:, 1:]))
     expected = yardstick.ap50(found, truth, ignore, 2)
     assert average_precision(pictures) == pytest.approx(expected, abs=0.01)
+
+
+def picture(found, scores, truth):
+    each = [np.array(boxes, float).reshape(-1, 4) for boxes in (found, truth, [])]
+    return Boxes(each[0], np.array(scores, float), each[1], each[2])
+
+
+def test_recall_at_a_bearable_rate_of_false_detections():
+    """Ten frames bear one false detection: what is surer than the second counts."""
+    box, other = [0, 0, 10, 10], [50, 50, 60, 60]
+    pictures = [picture([], [], [box]) for _ in range(6)]
+    pictures += [
+        picture([box], [0.9], [box]),
+        picture([other, box], [0.8, 0.7], [box]),
+        picture([other], [0.6], [box]),
+        picture([box], [0.5], [box]),
+    ]
+    assert recall_at(pictures) == pytest.approx(2 / 10)
+    assert recall_at(pictures, 0.0) == pytest.approx(1 / 10)
+    assert recall_at(pictures, 0.2) == pytest.approx(3 / 10)
+    assert np.isnan(recall_at([picture([box], [0.9], [])]))
+
+
+def test_strict_average_precision_counts_tightness():
+    loose = picture([[0, 0, 10, 8]], [0.9], [[0, 0, 10, 10]])  # IoU 0.8
+    assert average_precision([loose]) == 1
+    # 0.5, 0.55, ..., 0.8 of ten thresholds, if rounding spares the last.
+    assert strict_average_precision([loose]) == pytest.approx(0.65, abs=0.051)
+
+
+def test_sizes_leave_other_objects_out():
+    small, large = [0, 0, 10, 20], [100, 100, 250, 300]
+    both = picture([small, large, [400, 0, 410, 20]], [0.9, 0.8, 0.7], [small, large])
+    assert average_precision([of_size(both, 'small')]) == 1
+    assert average_precision([of_size(both, 'large')]) == 1
+    assert len(of_size(both, 'small').found) == 2  # the false one is small too
+    assert len(of_size(both, 'large').found) == 1
+    assert np.isnan(average_precision([of_size(both, 'medium')]))
+    # A hit may have another size than its object.
+    near = picture([[0, 0, 33, 33]], [0.9], [[0, 0, 31, 31]])
+    assert average_precision([of_size(near, 'small')]) == 1

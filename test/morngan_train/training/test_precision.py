@@ -15,8 +15,8 @@ from morngan_train.networks.efficientnet_lite import NO_WEIGHTS
 from morngan_train.networks.generator import build_translator
 from morngan_train.networks.generator import Translator
 from morngan_train.networks.segmenter import Segmenter
-from morngan_train.recipe import GeneratorRecipe
 from morngan_train.recipe import load_recipe
+from morngan_train.recipe.recipe import GeneratorRecipe
 from morngan_train.training.fabric import open_fabric
 from morngan_train.training.precision import allow_tf32
 

@@ -341,10 +341,14 @@ def test_discriminators_are_given_pooled_fakes(tiny, batch):
     given, judged = {}, []
     judge = step._judge
 
-    def pool(name):
-        return lambda fakes: (given.update({name: fakes}), torch.full_like(fakes, 0.5))[1]
+    class Pool(ImagePool):
+        def __call__(self, fakes):
+            given[self.name] = fakes
+            return torch.full_like(fakes, 0.5)
 
-    step.pools = {name: pool(name) for name in 'ab'}
+    for name in 'ab':
+        step.pools[name] = Pool(0)
+        step.pools[name].name = name
     step._judge = lambda day, night: (judged.append((day, night)), judge(day, night))[1]
     step(batch, phase_of(tiny, '0b'), 1)
     assert step.seen is not None
