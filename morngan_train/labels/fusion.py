@@ -95,15 +95,15 @@ def fuse(
     """
     _check('Cityscapes', cityscapes)
     if coco is None:
-        result: np.ndarray = _ALONE[cityscapes, UNLABELLED]
-        return result
+        alone: np.ndarray = _ALONE[cityscapes, UNLABELLED]
+        return alone
     _check('COCO', coco)
     if coco.shape != cityscapes.shape:
         raise ValueError(
             f'the Cityscapes mask is {cityscapes.shape}, the COCO mask {coco.shape} (rows, columns)'
         )
-    result = _TABLES[mode][cityscapes, coco]
-    return result
+    fused: np.ndarray = _TABLES[mode][cityscapes, coco]
+    return fused
 
 
 def _check(name: str, mask: np.ndarray) -> None:
