@@ -231,7 +231,8 @@ def _open_scorers(
     about: dict[str, Any],
 ) -> list[Scorer]:
     scorers: list[Scorer] = [Edges(pool)] if 'apce' in wanted else []
-    if 'ap' in wanted and request.detector is not None:
+    if 'ap' in wanted:
+        assert request.detector is not None  # `_lacking` has seen to it
         finder = _open_finder(request.detector, request, test_set)
         about |= _tool('detector', request.detector.absolute().name, finder.sha256)
         if isinstance(finder, ExhaustiveDetector):
@@ -239,7 +240,8 @@ def _open_scorers(
             if request.class_names:
                 about['detector_settings']['class_names'] = list(request.class_names)
         scorers.append(Objects(test_set, finder))
-    if 'miou' in wanted and request.parser is not None:
+    if 'miou' in wanted:
+        assert request.parser is not None
         parser = _open_parser(request.parser, request, test_set)
         about |= _tool('parser', request.parser.absolute().name, parser.sha256)
         scorers.append(Scenes(test_set, parser))
