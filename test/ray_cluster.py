@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib.util import find_spec
 import os
 from pathlib import Path
 import secrets
@@ -34,7 +35,9 @@ def local_ray() -> Iterator[str]:
     Ray reports nothing, and listens on the loopback address behind a token. What is started in the
     block finds that token in its environment.
     """
-    pytest.importorskip('ray', reason='needs requirements/cluster.txt')
+    # Not imported here: Ray reads its switches when it is.
+    if find_spec('ray') is None:
+        pytest.skip('needs requirements/cluster.txt')
     # A short path: Ray's sockets lie deep in it.
     folder = Path(tempfile.mkdtemp(prefix='ray'))
     address = f'127.0.0.1:{free_port()}'
