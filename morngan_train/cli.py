@@ -12,59 +12,34 @@ from rich.table import Table
 from morngan_ros.errors import MornganError
 from morngan_train.boxes import command as boxes_command
 from morngan_train.checkpoint import CheckpointError
-from morngan_train.data.crops import CropError
 from morngan_train.data.loader import MOST_WORKERS
 from morngan_train.data.reading import DataError
 from morngan_train.data.reading import list_images
 from morngan_train.data.reading import read_thermal
 from morngan_train.evaluation import command as evaluate_command
-from morngan_train.evaluation.evaluate import EvaluationError
 from morngan_train.experiments import command as experiments_command
-from morngan_train.experiments.errors import ExperimentError
 from morngan_train.export import export
 from morngan_train.export import load_trained
 from morngan_train.export.onnx_file import ExportError
 from morngan_train.export.quantize import calibration_files
 from morngan_train.head import command as head_command
 from morngan_train.masks import command as masks_command
-from morngan_train.masks.teachers import TeacherError
 from morngan_train.prepare import command as prepare_command
 from morngan_train.recipe import load_recipe
 from morngan_train.recipe import Recipe
-from morngan_train.recipe import RecipeError
 from morngan_train.recipe.phases import table
 from morngan_train.recipe.phases import total_epochs
 from morngan_train.recipe.precision import CHOICES
 from morngan_train.report import command as report_command
-from morngan_train.report.evaluations import ReportError
 from morngan_train.scene_parser import command as parser_command
-from morngan_train.training.distributed import LostProcessError
 from morngan_train.training.distributed import together
-from morngan_train.training.fabric import FabricError
 from morngan_train.training.fabric import open_fabric
-from morngan_train.training.ledger import NonFiniteLossError
 from morngan_train.training.nodes import check_launched
 from morngan_train.training.nodes import check_shared
 from morngan_train.training.trainer import open_data
 from morngan_train.training.trainer import Trainer
 from morngan_train.training.tuning import LOG_EVERY
 from morngan_train.training.tuning import Tuning
-
-EXPECTED = (
-    RecipeError,
-    DataError,
-    CropError,
-    TeacherError,
-    CheckpointError,
-    FabricError,
-    LostProcessError,
-    NonFiniteLossError,
-    ExportError,
-    EvaluationError,
-    ExperimentError,
-    ReportError,
-    MornganError,
-)
 
 NO_BOXES = (
     'note: no frame has boxes, so the head for road users is not trained: train it afterwards with '
@@ -310,7 +285,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = _parser().parse_args(argv)
     try:
         return int(args.run(args))
-    except EXPECTED as error:
+    except MornganError as error:
         print(f'error: {_message(error)}', file=sys.stderr)
         return 2
 

@@ -60,9 +60,9 @@ SLOW = {
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark the tests of these files as slow."""
-    begins = tuple(begin for files in SLOW.values() for begin in files)
+    begins = tuple(f'test/{begin}' for files in SLOW.values() for begin in files)
     for item in items:
-        if item.path.relative_to(Path(__file__).parent).as_posix().startswith(begins):
+        if item.nodeid.startswith(begins):  # the pytest of Ubuntu 22.04 knows no item.path
             item.add_marker('slow')
 
 

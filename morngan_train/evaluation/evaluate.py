@@ -11,6 +11,7 @@ from typing import Any
 
 from morngan_train.data.boxes import OBJECTS
 from morngan_train.data.reading import list_images
+from morngan_train.errors import TrainError
 from morngan_train.evaluation.colorizers import Colorizer
 from morngan_train.evaluation.colorizers import open_colorizer
 from morngan_train.evaluation.colorizers import repeat
@@ -25,7 +26,6 @@ from morngan_train.evaluation.frames import judge_frames
 from morngan_train.evaluation.frames import Judged
 from morngan_train.evaluation.frames import RESIZED
 from morngan_train.evaluation.head_finder import HeadFinder
-from morngan_train.evaluation.journal import digest
 from morngan_train.evaluation.journal import Journal
 from morngan_train.evaluation.journal import journal_of
 from morngan_train.evaluation.predictions import FoundBoxes
@@ -42,6 +42,7 @@ from morngan_train.evaluation.trials import compare_day
 from morngan_train.evaluation.trials import follow_motion
 from morngan_train.evaluation.trials import repeat_scenes
 from morngan_train.evaluation.trials import time_frames
+from morngan_train.files import state_digest
 from morngan_train.metrics.realism import FEWEST
 from morngan_train.networks.efficientnet_lite import IMAGENET
 from morngan_train.networks.efficientnet_lite import PACKAGE
@@ -53,7 +54,7 @@ HEAD = 'head'
 METRICS = ('apce', 'ap', 'miou', 'realism', 'aligned', 'flicker', 'warp', 'speed')
 
 
-class EvaluationError(Exception):
+class EvaluationError(TrainError):
     """A metric that was asked for cannot be had."""
 
 
@@ -290,7 +291,7 @@ def _open_journal(
         'provider': request.provider,
         'ranges': [request.input_range, request.output_range],
         'pictures': str(request.pictures and request.pictures.resolve()),
-        'files': [digest(group or ()) for group in files],
+        'files': [state_digest(group or ()) for group in files],
     }
     return Journal(request.json and journal_of(request.json), asked)
 

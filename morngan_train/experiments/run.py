@@ -10,7 +10,6 @@ from morngan_train.data.boxes import OBJECTS
 from morngan_train.evaluation.evaluate import evaluate
 from morngan_train.evaluation.evaluate import EvaluationRequest
 from morngan_train.evaluation.exhaustive_detector import open_exhaustive_detector
-from morngan_train.evaluation.journal import digest
 from morngan_train.evaluation.results import show
 from morngan_train.experiments.errors import ExperimentError
 from morngan_train.experiments.errors import StoppedError
@@ -23,6 +22,7 @@ from morngan_train.experiments.folder import write_json
 from morngan_train.experiments.rows import Row
 from morngan_train.export import export
 from morngan_train.export import load_trained
+from morngan_train.files import state_digest
 from morngan_train.recipe.precision import Choice
 from morngan_train.scene_parser.onnx_parser import SceneParser
 from morngan_train.training.fabric import open_fabric
@@ -159,7 +159,7 @@ def _asked(source: str, data: Path, tools: EvaluationTools) -> dict[str, Any]:
     return {
         'version': SCORES_VERSION,
         'source': source,
-        'made': digest(made),
-        'frames': digest(sorted(frames)),
-        'judges': digest(path for path in (tools.detector, tools.parser) if path),
+        'made': state_digest(made),
+        'frames': state_digest(sorted(frames)),
+        'judges': state_digest(path for path in (tools.detector, tools.parser) if path),
     }

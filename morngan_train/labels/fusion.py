@@ -95,8 +95,8 @@ def fuse(
     """
     _check('Cityscapes', cityscapes)
     if coco is None:
-        result: np.ndarray = _ALONE[cityscapes, UNLABELLED]
-        return result
+        alone: np.ndarray = _ALONE[cityscapes, UNLABELLED]
+        return alone
     _check('COCO', coco)
     if coco.shape != cityscapes.shape:
         raise ValueError(

@@ -12,8 +12,10 @@ from contextlib import contextmanager
 import torch
 from torch import distributed
 
+from morngan_train.errors import TrainError
 
-class LostProcessError(Exception):
+
+class LostProcessError(TrainError):
     """Another process of the run has ended; this one cannot go on alone."""
 
 

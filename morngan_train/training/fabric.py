@@ -4,13 +4,14 @@ from lightning_fabric import Fabric
 from lightning_fabric.utilities.exceptions import MisconfigurationException
 import torch
 
+from morngan_train.errors import TrainError
 from morngan_train.recipe.precision import Choice
 from morngan_train.recipe.precision import TF32
 from morngan_train.training.precision import allow_tf32
 from morngan_train.training.precision import choose_precision
 
 
-class FabricError(Exception):
+class FabricError(TrainError):
     """This machine does not have the accelerator, or not as many devices."""
 
 
