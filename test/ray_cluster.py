@@ -42,6 +42,8 @@ def local_ray() -> Iterator[str]:
     folder = Path(tempfile.mkdtemp(prefix='ray'))
     address = f'127.0.0.1:{free_port()}'
     with pytest.MonkeyPatch.context() as patched:
+        # Jobs of tests find modules of tests.
+        patched.setenv('PYTHONPATH', str(Path(__file__).parent))
         patched.setenv('RAY_AUTH_MODE', 'token')
         patched.setenv('RAY_AUTH_TOKEN', secrets.token_hex(32))
         patched.setenv('RAY_USAGE_STATS_ENABLED', '0')
