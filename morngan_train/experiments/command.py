@@ -20,7 +20,7 @@ from morngan_train.data.loader import MOST_WORKERS
 from morngan_train.evaluation.dataset import open_test_set
 from morngan_train.experiments.budget import equal_budget
 from morngan_train.experiments.budget import steps_of
-from morngan_train.experiments.cost import Clock
+from morngan_train.experiments.cost import CostEstimate
 from morngan_train.experiments.errors import ExperimentError
 from morngan_train.experiments.errors import StoppedError
 from morngan_train.experiments.folder import check_begun
@@ -36,10 +36,10 @@ from morngan_train.experiments.results import sheets
 from morngan_train.experiments.results import write_results
 from morngan_train.experiments.rows import DIRECTIONS
 from morngan_train.experiments.rows import ON_KAIST
-from morngan_train.experiments.rows import Place
 from morngan_train.experiments.rows import Row
 from morngan_train.experiments.rows import rows_of
 from morngan_train.experiments.rows import Scale
+from morngan_train.experiments.rows import Setting
 from morngan_train.experiments.rows import shipped
 from morngan_train.experiments.rows import TableName
 from morngan_train.experiments.run import EvaluationTools
@@ -245,7 +245,7 @@ def plan(args: argparse.Namespace) -> list[Row]:
     """
     _check_foreign(args.table, [name for name, _ in args.foreign])
     kaist = args.data if args.table in ON_KAIST else args.data_kaist
-    place = Place(args.scale, args.data, kaist, _base(args))
+    place = Setting(args.scale, args.data, kaist, _base(args))
     rows = rows_of(args.table, place)
     if args.seed is not None:
         rows = [_changed(row, seed=args.seed) for row in rows]
@@ -306,7 +306,7 @@ def _dry_run(
     args: argparse.Namespace, rows: Sequence[Row], chosen: Sequence[Row], fabric: Fabric
 ) -> None:
     """Print what every row trains and what it will take on this machine."""
-    clock = Clock(fabric)
+    clock = CostEstimate(fabric)
     console = Console(stderr=True)
     shown = Table('', 'row', 'the paper calls it', 'told from the base by', 'steps', 'hours')
     base = _base(args) or shipped('kaist' if args.table in ON_KAIST else 'flir')

@@ -25,7 +25,7 @@ from morngan_train.recipe.phases import table
 from morngan_train.recipe.phases import total_epochs
 from morngan_train.training.objective import generator_losses
 from morngan_train.training.objective import Judged
-from morngan_train.training.segmentation import Parser
+from morngan_train.training.segmentation import Segmentation
 from morngan_train.training.step import Step
 from morngan_train.training.trainer import open_data
 
@@ -221,7 +221,7 @@ def test_the_switches_of_dlamgan():
 def test_dlamgan_asks_the_same_of_every_class(label, a, b, mined):
     """One threshold for objects and background, and both segmenters must pass it."""
     recipe = shipped('dlamgan')
-    parser = Parser(torch.nn.Module(), recipe)
+    parser = Segmentation(torch.nn.Module(), recipe)
 
     def sure(confidence: float) -> torch.Tensor:
         p = torch.full((1, 19, 4, 4), (1 - confidence) / 18)
