@@ -32,11 +32,19 @@ from morngan_train.recipe.phases import total_epochs
 from morngan_train.recipe.precision import CHOICES
 from morngan_train.report import command as report_command
 from morngan_train.scene_parser import command as parser_command
+from morngan_train.training.distributed import together
 from morngan_train.training.fabric import open_fabric
+from morngan_train.training.nodes import check_launched
+from morngan_train.training.nodes import check_shared
 from morngan_train.training.trainer import open_data
 from morngan_train.training.trainer import Trainer
 from morngan_train.training.tuning import LOG_EVERY
 from morngan_train.training.tuning import Tuning
+
+NO_BOXES = (
+    'note: no frame has boxes, so the head for road users is not trained: train it afterwards with '
+    '`python -m morngan_train head`, see docs/detection.md'
+)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -71,7 +79,15 @@ def _parser() -> argparse.ArgumentParser:
         help='start from the weights of a trained generator, for example models/morngan_context.pt',
     )
     fit.add_argument('--accelerator', default='auto', help='cpu, cuda, auto (default)')
-    fit.add_argument('--devices', type=int, default=1, help='GPUs, or CPU processes (default: 1)')
+    fit.add_argument(
+        '--devices', type=int, default=1, help='GPUs, or CPU processes, of a node (default: 1)'
+    )
+    fit.add_argument(
+        '--nodes',
+        type=int,
+        default=1,
+        help='machines; the command runs on each, by torchrun or srun (default: 1)',
+    )
     fit.add_argument(
         '--precision',
         choices=CHOICES,
@@ -183,8 +199,10 @@ def _fit(args: argparse.Namespace) -> int:
         raise DataError('--data FOLDER is missing; see docs/data.md for what it holds')
     _check_shares(args.data, args.shares)
     out = args.out or Path('runs') / recipe.name
-    fabric = open_fabric(args.accelerator, args.precision or recipe.precision, args.devices)
-    fabric.launch()
+    check_launched(args.devices, args.nodes)
+    precision = args.precision or recipe.precision
+    fabric = open_fabric(args.accelerator, precision, args.devices, args.nodes)
+    check_shared(fabric, out)
     trainer = Trainer(
         recipe,
         args.data,
@@ -202,8 +220,11 @@ def _fit(args: argparse.Namespace) -> int:
     )
     if not _resume(trainer, args.resume) and args.init is not None:
         trainer.start_from(args.init)
+    if recipe.generator.objects and trainer.data.night_boxes is None and fabric.is_global_zero:
+        print(NO_BOXES, file=sys.stderr)
     # No process may write the checkpoint that another is about to look for.
-    fabric.barrier()
+    with together():
+        fabric.barrier()
     finished = trainer.fit()
     if fabric.is_global_zero:
         print(f'{"finished" if finished else "stopped; go on with --resume auto"}: {out}')

@@ -99,7 +99,6 @@ def _train(row: Row, folder: Path, training: Training) -> None:
     _say(f'{row.name}: {row.recipe.description}')
     precision = training.precision or row.recipe.precision
     fabric = open_fabric(training.accelerator, precision)
-    fabric.launch()
     trainer = Trainer(row.recipe, row.train, folder, fabric, workers=training.workers)
     last = folder / 'last.pt'
     if last.is_file():

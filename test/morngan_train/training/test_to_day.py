@@ -3,6 +3,7 @@
 from collections.abc import Callable
 import copy
 from pathlib import Path
+import shutil
 
 import cv2
 from lightning_fabric import Fabric
@@ -10,12 +11,12 @@ import numpy as np
 import pytest
 import torch
 from torch.utils.data import default_collate
+import yaml
 
 from morngan_train import checkpoint
 from morngan_train.checkpoint import CheckpointError
 from morngan_train.cli import main
 from morngan_train.data.pairing import Pick
-from morngan_train.data.reading import DataError
 from morngan_train.export import load_trained
 from morngan_train.recipe import load_recipe
 from morngan_train.recipe import parse_recipe
@@ -277,12 +278,22 @@ def test_a_run_with_a_head_starts_from_weights_without_and_the_other_way(
     assert torch.equal(weights[0], weights[2])
 
 
-def test_a_head_without_boxes_is_told(finding, roots):
+def test_without_boxes_the_picture_alone_is_trained(finding, roots, tmp_path, capfd):
     for folder in ('trainB', 'trainA_thermal'):
-        for file in (roots[0] / f'{folder}_boxes').iterdir():
-            file.unlink()
-    with pytest.raises(DataError, match='needs boxes'):
-        open_data(finding, roots)
+        shutil.rmtree(roots[0] / f'{folder}_boxes')
+    batch = default_collate([open_data(finding, roots)[Pick(i)] for i in range(2)])
+    step = make(finding)
+    head = copy.deepcopy(step.generators.a.decoder.head.state_dict())
+    assert 'objects' not in step(batch, phase_of(finding, 'night'), 1)
+    after = step.generators.a.decoder.head.state_dict()
+    assert all(torch.equal(value, head[name]) for name, value in after.items())
+    file = tmp_path / 'recipe.yaml'
+    content = finding.model_dump(mode='json')
+    content['phases'], content['steps_per_epoch'] = content['phases'][:1], 1
+    file.write_text(yaml.safe_dump(content))
+    command = ['fit', '--config', str(file), '--out', str(tmp_path / 'run'), '--workers', '0']
+    assert main([*command, *(f'--data={root}' for root in roots), '--accelerator', 'cpu']) == 0
+    assert 'the head for road users is not trained' in capfd.readouterr().err
 
 
 def test_a_head_and_its_loss_belong_together(finding):

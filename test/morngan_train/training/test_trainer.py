@@ -436,9 +436,9 @@ def test_what_changed_in_the_recipe_is_said(recipe, data, tmp_path):
 
 @pytest.mark.parametrize(('age', 'taken'), [(0, True), (1, False)])
 def test_a_process_takes_its_own_state_only_of_the_same_step(
-    recipe, data, tmp_path, monkeypatch, age, taken
+    recipe, data, tmp_path, monkeypatch, capsys, age, taken
 ):
-    """A run with more processes may have left an older file."""
+    """A run with more processes may have left an older file; it is said that it does not count."""
     run_to(make(recipe, data, tmp_path / 'run'), 2)
     last = tmp_path / 'run/last.pt'
     own = checkpoint.load(last)
@@ -448,6 +448,8 @@ def test_a_process_takes_its_own_state_only_of_the_same_step(
     second = make(recipe, data, tmp_path / 'second')
     second.resume(last)
     assert (second.step.own_state_dict()['psi'] == psi) == taken
+    said = 'last.rank1.pt of step 2 is missing: process 1 starts with empty pools'
+    assert (said in capsys.readouterr().err) != taken
 
 
 def test_exported_weights_are_no_checkpoint_to_resume(whole, tiny, shared_data, tmp_path):
