@@ -90,7 +90,7 @@ def import_onnxruntime(provider: str) -> Any:
 
 def _explain(provider: str) -> str:
     wheels = onnxruntime_wheels.installed_wheels()
-    parts = [onnxruntime_wheels.conflict(wheels), onnxruntime_wheels.cure(provider, wheels)]
+    parts = [onnxruntime_wheels.conflict(wheels), onnxruntime_wheels.hint(provider, wheels)]
     return '; '.join(part for part in parts if part)
 
 

@@ -43,7 +43,7 @@ def conflict(wheels: Mapping[str, str]) -> str:
     return f'{names} are installed together, and overwrite each other: keep one of them'
 
 
-def cure(provider: str, wheels: Mapping[str, str]) -> str:
+def hint(provider: str, wheels: Mapping[str, str]) -> str:
     """Say what to uninstall and install to have a provider.
 
     Args:

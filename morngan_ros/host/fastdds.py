@@ -66,16 +66,16 @@ def too_large(image: int, segment: int) -> str:
     One image is read while the next one is written, so two of them must fit.
     """
     times, share = ('', 'most') if image > segment else (' twice', 'some')
-    cure = 'set it to config/fastdds.xml of morngan_ros'
+    hint = 'set it to config/fastdds.xml of morngan_ros'
     if 2 * image > SHIPPED_SEGMENT:
-        cure = (
+        hint = (
             f'set it to a copy of config/fastdds.xml of morngan_ros with a segment_size of at '
             f'least {2 * image}'
         )
     return (
         f'frames of {image} bytes do not fit{times} into the shared memory of Fast DDS '
         f'({segment} bytes), best-effort subscribers will lose {share} of them: start this node '
-        f'with {profile_variable()}; {cure}; a profile of your own needs useBuiltinTransports false'
+        f'with {profile_variable()}; {hint}; a profile of your own needs useBuiltinTransports false'
     )
 
 

@@ -59,7 +59,7 @@ class QosWatch:
 
         def mismatch(event: Any) -> None:
             policy = _policy(event)
-            cure = (
+            hint = (
                 'set input_reliability to best_effort'
                 if policy == 'RELIABILITY'
                 else f'see qos_overrides.{topic}.subscription'
@@ -68,7 +68,7 @@ class QosWatch:
                 self._inputs,
                 topic,
                 f'a publisher offers less {policy} than this node asks for, no message of it '
-                f'will come; {cure}',
+                f'will come; {hint}',
             )
 
         return SubscriptionEventCallbacks(incompatible_qos=mismatch)
@@ -80,7 +80,7 @@ class QosWatch:
 
         def mismatch(event: Any) -> None:
             policy = _policy(event)
-            cure = (
+            hint = (
                 'set output_reliability to reliable, or let it subscribe best-effort'
                 if policy == 'RELIABILITY'
                 else f'see qos_overrides.{topic}.publisher, or let it ask for less'
@@ -89,7 +89,7 @@ class QosWatch:
                 self._outputs,
                 topic,
                 f'a subscriber asks for more {policy} than this node offers, it gets nothing; '
-                f'{cure}',
+                f'{hint}',
             )
 
         return PublisherEventCallbacks(incompatible_qos=mismatch)

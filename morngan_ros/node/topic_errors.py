@@ -22,10 +22,10 @@ def named_topic(topic: str) -> Iterator[None]:
     try:
         yield
     except rclpy_implementation.RCLError as error:
-        cure = ''
+        hint = ''
         if os.environ.get('ROS_SECURITY_ENABLE', '').lower() == 'true':
-            cure = (
+            hint = (
                 '; SROS2 is enforced: the policy of this enclave must allow the topic by this '
                 'name, remapped topics too (docs/security.md)'
             )
-        raise TopicError(f'topic {topic} cannot be used: {error}{cure}') from error
+        raise TopicError(f'topic {topic} cannot be used: {error}{hint}') from error

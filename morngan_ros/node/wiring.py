@@ -80,15 +80,15 @@ class Wiring:
         )
 
     def _other_type(self, kind: str) -> str:
-        cure = 'name another topic with image:= (a remap of image_raw)'
+        hint = 'name another topic with image:= (a remap of image_raw)'
         if kind == _COMPRESSED and self._topic.endswith('/compressed'):
             base = self._topic.removesuffix('/compressed')
-            cure = f'set image_transport to compressed and image to {base}'
+            hint = f'set image_transport to compressed and image to {base}'
         elif kind == _COMPRESSED:
-            cure = f'set image_transport to compressed and remap {self._topic}/compressed to it'
+            hint = f'set image_transport to compressed and remap {self._topic}/compressed to it'
         elif kind == _RAW:
-            cure = f'set image_transport to raw and image to {self._topic}'
-        return f'{self._topic} carries {kind}, but this node takes {self._wanted}: {cure}'
+            hint = f'set image_transport to raw and image to {self._topic}'
+        return f'{self._topic} carries {kind}, but this node takes {self._wanted}: {hint}'
 
     def _elsewhere(self) -> str:
         """Name the images that are published on other topics."""

@@ -129,7 +129,7 @@ def _shots(
     annotations: Mapping[str, list[Detection]],
     skipped: cli.Skipped,
     options: argparse.Namespace,
-) -> Iterator[to_bag.Shot]:
+) -> Iterator[to_bag.AnnotatedFrame]:
     origin_ns = stamp_ns = to_bag.start_ns(options)
     recording, first = frames[0].recording, frames[0].number
     for frame in frames:
@@ -142,7 +142,7 @@ def _shots(
         except FrameError as error:
             skipped(frame.file.name, error)
             continue
-        yield to_bag.Shot(stamp_ns, counts, annotations.get(frame.file.stem))
+        yield to_bag.AnnotatedFrame(stamp_ns, counts, annotations.get(frame.file.stem))
 
 
 def _parse(argv: Sequence[str] | None) -> argparse.Namespace:

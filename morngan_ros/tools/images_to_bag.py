@@ -26,7 +26,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         options.input, rate=options.rate, start_ns=to_bag.start_ns(options), on_bad=skipped
     )
     cli.tell(source.notes)
-    shots = (to_bag.Shot(frame.stamp_ns, frame.counts) for frame in source)
+    shots = (to_bag.AnnotatedFrame(frame.stamp_ns, frame.counts) for frame in source)
     to_bag.write(shots, source.length, source.label, options.input, options)
     return skipped.exit_code()
 

@@ -73,7 +73,7 @@ def _shots(
     annotations: dict[int, Path],
     skipped: cli.Skipped,
     options: argparse.Namespace,
-) -> Iterator[to_bag.Shot]:
+) -> Iterator[to_bag.AnnotatedFrame]:
     start_ns = to_bag.start_ns(options)
     first = min(frames)
     for number, file in sorted(frames.items()):
@@ -88,7 +88,7 @@ def _shots(
             None if text is None else read_annotations(text, partial(skipped.add, 'annotations'))
         )
         stamp_ns = start_ns + round((number - first) * 1e9 / _RATE)
-        yield to_bag.Shot(stamp_ns, counts, found, visible)
+        yield to_bag.AnnotatedFrame(stamp_ns, counts, found, visible)
 
 
 def _read_color(file: Path) -> np.ndarray:

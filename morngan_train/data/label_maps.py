@@ -110,5 +110,5 @@ def _check_for_buildings(files: list[Path]) -> None:
 
 def _find(folder: Path, pictures: list[Path]) -> list[Path]:
     # Lossy formats would change ids.
-    cure = 'make them with `python -m morngan_train masks`'
-    return find_companions(folder, pictures, cure, suffixes=frozenset({'.png'}))
+    hint = 'make them with `python -m morngan_train masks`'
+    return find_companions(folder, pictures, hint, suffixes=frozenset({'.png'}))

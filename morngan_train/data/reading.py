@@ -34,14 +34,14 @@ def spread(files: list[Path], most: int) -> list[Path]:
 
 
 def find_companions(
-    folder: Path, pictures: list[Path], cure: str, suffixes: frozenset[str] = SUFFIXES
+    folder: Path, pictures: list[Path], hint: str, suffixes: frozenset[str] = SUFFIXES
 ) -> list[Path]:
     """Find what belongs to each picture: the file of the same stem in another folder.
 
     Args:
         folder: Where to look.
         pictures: All from one folder.
-        cure: What to do about missing files, for the message.
+        hint: What to do about missing files, for the message.
         suffixes: Of the files, in lower case.
 
     Returns:
@@ -56,7 +56,7 @@ def find_companions(
     if missing:
         raise DataError(
             f'{folder} lacks the partners of {len(missing)} of the {len(pictures)} pictures in '
-            f'{pictures[0].parent.name}, first {missing[0]}; {cure}'
+            f'{pictures[0].parent.name}, first {missing[0]}; {hint}'
         )
     return [by_stem[path.stem] for path in pictures]
 

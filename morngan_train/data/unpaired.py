@@ -132,8 +132,8 @@ def _needed(roots: list[Path], shares: Sequence[float] | None, names: Sequence[s
 
 
 def _thermal_partners(root: Path, pictures: list[Path]) -> list[Path]:
-    cure = 'set aligned: 0 in every phase to train unpaired'
-    return find_companions(root / 'trainA_thermal', pictures, cure)
+    hint = 'set aligned: 0 in every phase to train unpaired'
+    return find_companions(root / 'trainA_thermal', pictures, hint)
 
 
 def _masks(night: Pictures) -> list[Path | None]:
@@ -176,9 +176,9 @@ class Edges:
     """
 
     def __init__(self, recipe: DataRecipe, folder: str, pictures: Pictures) -> None:
-        cure = 'make them with `python -m morngan_train prepare`, or set edges: canny'
+        hint = 'make them with `python -m morngan_train prepare`, or set edges: canny'
         self.files = (
-            pictures.companions(lambda root, files: find_companions(root / folder, files, cure))
+            pictures.companions(lambda root, files: find_companions(root / folder, files, hint))
             if recipe.edges == 'files'
             else None
         )

@@ -49,8 +49,8 @@ def _boxes(folder: Path, frames: list[Path]) -> list[Path] | None:
     """Find the boxes of all frames: without a file nobody knows whether there are objects."""
     if not folder.is_dir():
         return None
-    cure = 'add them (a file of boxes may be empty), or remove the folder'
-    return find_companions(folder, frames, cure, frozenset({'.txt'}))
+    hint = 'add them (a file of boxes may be empty), or remove the folder'
+    return find_companions(folder, frames, hint, frozenset({'.txt'}))
 
 
 def _masks(folder: Path, frames: list[Path]) -> list[Path | None] | None:

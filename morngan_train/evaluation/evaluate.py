@@ -22,8 +22,8 @@ from morngan_train.evaluation.exhaustive_detector import CONFIDENCE
 from morngan_train.evaluation.exhaustive_detector import ExhaustiveDetector
 from morngan_train.evaluation.exhaustive_detector import NMS
 from morngan_train.evaluation.exhaustive_detector import open_exhaustive_detector
+from morngan_train.evaluation.frames import FrameResult
 from morngan_train.evaluation.frames import judge_frames
-from morngan_train.evaluation.frames import Judged
 from morngan_train.evaluation.frames import RESIZED
 from morngan_train.evaluation.head_finder import HeadFinder
 from morngan_train.evaluation.journal import Journal
@@ -46,7 +46,7 @@ from morngan_train.files import state_digest
 from morngan_train.metrics.realism import FEWEST
 from morngan_train.networks.efficientnet_lite import IMAGENET
 from morngan_train.networks.efficientnet_lite import PACKAGE
-from morngan_train.scene_parser.onnx_parser import SceneParser
+from morngan_train.scene_parser.onnx_parser import OnnxSceneParser
 
 HEAD = 'head'
 """As a detector: the head of the model that is scored."""
@@ -264,10 +264,10 @@ def _open_finder(
 
 def _open_parser(
     parser: Path, request: EvaluationRequest, test_set: TestSet
-) -> SceneParser | SeenScenes:
+) -> OnnxSceneParser | SeenScenes:
     if parser.is_dir():
         return SeenScenes(parser, test_set.frames)
-    return SceneParser(parser, request.provider)
+    return OnnxSceneParser(parser, request.provider)
 
 
 def _tool(kind: str, name: str, sha256: str) -> dict[str, str]:
@@ -297,7 +297,7 @@ def _open_journal(
 
 
 def _sum_up(
-    test_set: TestSet, scorers: list[Scorer], judged: list[Judged], about: dict[str, Any]
+    test_set: TestSet, scorers: list[Scorer], judged: list[FrameResult], about: dict[str, Any]
 ) -> Scores:
     about['resized'] = sum(frame[RESIZED] for frame in judged)
     per_frame: dict[str, Scores] = {path.stem: {} for path in test_set.frames}

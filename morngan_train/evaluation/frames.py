@@ -20,7 +20,7 @@ MOST_WAITING = 32
 
 RESIZED = 'resized'
 
-Judged = dict[str, Any]
+FrameResult = dict[str, Any]
 """Of one frame: the judgement of each scorer by its name, and whether the picture was resized."""
 
 
@@ -30,7 +30,7 @@ def judge_frames(
     scorers: Sequence[Scorer],
     journal: Journal,
     pictures: Path | None,
-) -> list[Judged]:
+) -> list[FrameResult]:
     """Show the pictures of all frames to the scorers.
 
     Args:
@@ -47,8 +47,8 @@ def judge_frames(
         DataError: A file cannot be read or written.
         ModelError: A model fails on a frame.
     """
-    judged: dict[str, Judged] = {}
-    waiting: deque[tuple[str, Judged]] = deque()
+    judged: dict[str, FrameResult] = {}
+    waiting: deque[tuple[str, FrameResult]] = deque()
 
     def finish_first() -> None:
         stem, values = waiting.popleft()
@@ -76,5 +76,5 @@ def judge_frames(
     return [judged[path.stem] for path in frames]
 
 
-def _is_done(values: Judged) -> bool:
+def _is_done(values: FrameResult) -> bool:
     return all(value.done() for value in values.values() if isinstance(value, Future))

@@ -13,7 +13,7 @@ from morngan_train.evaluation.exhaustive_detector import BoxesByClass
 from morngan_train.evaluation.exhaustive_detector import WHOLE
 from morngan_train.files import content_digest
 
-CURE = 'a file of every frame of testB is needed (one of boxes may be empty)'
+HINT = 'a file of every frame of testB is needed (one of boxes may be empty)'
 
 
 class FoundBoxes:
@@ -33,7 +33,7 @@ class FoundBoxes:
     views: Sequence[str] = (WHOLE,)
 
     def __init__(self, folder: Path, frames: Sequence[Path]) -> None:
-        self.files = find_companions(folder, [*frames], CURE, frozenset({'.txt'}))
+        self.files = find_companions(folder, [*frames], HINT, frozenset({'.txt'}))
         self.sha256 = content_digest(self.files)
 
     def find(self, index: int, rgb: np.ndarray, view: str) -> BoxesByClass:
@@ -56,9 +56,9 @@ class SeenScenes:
     """
 
     def __init__(self, folder: Path, frames: Sequence[Path]) -> None:
-        self.files = find_companions(folder, [*frames], CURE, frozenset({'.png'}))
+        self.files = find_companions(folder, [*frames], HINT, frozenset({'.png'}))
         self.sha256 = content_digest(self.files)
 
     def parse(self, index: int, rgb: np.ndarray) -> np.ndarray:
-        """Read what was seen in a picture, see `scorers.Parser`; DataError as of `read_mask`."""
+        """Read what was seen, see `scorers.SceneParser`; DataError as of `read_mask`."""
         return read_mask(self.files[index], rgb)

@@ -205,7 +205,7 @@ def _boxes(judgement: Any, view: str, name: str) -> Boxes:
     )
 
 
-class Parser(Protocol):
+class SceneParser(Protocol):
     """Tells what each pixel shows: a network, or what one gave elsewhere."""
 
     def parse(self, index: int, rgb: np.ndarray) -> np.ndarray:
@@ -217,7 +217,7 @@ class Scenes:
 
     name = 'miou'
 
-    def __init__(self, test_set: TestSet, parser: Parser) -> None:
+    def __init__(self, test_set: TestSet, parser: SceneParser) -> None:
         self.test_set = test_set
         self.parser = parser
 

@@ -18,7 +18,7 @@ from morngan_ros.tools.support.cluster import Job
 from morngan_train.data.loader import MOST_WORKERS
 from morngan_train.evaluation.dataset import open_test_set
 from morngan_train.experiments.budget import steps_of
-from morngan_train.experiments.cost import Clock
+from morngan_train.experiments.cost import CostEstimate
 from morngan_train.experiments.errors import StoppedError
 from morngan_train.experiments.folder import check_begun
 from morngan_train.experiments.folder import differences
@@ -232,7 +232,7 @@ def _dry_run(
     args: argparse.Namespace, rows: Sequence[Row], chosen: Sequence[Row], fabric: Fabric
 ) -> None:
     """Print what every row trains and what it will take on this machine."""
-    clock = Clock(fabric)
+    clock = CostEstimate(fabric)
     console = Console(stderr=True)
     shown = Table('', 'row', 'the paper calls it', 'told from the base by', 'steps', 'hours')
     base = base_of(args) or shipped('kaist' if args.table in ON_KAIST else 'flir')

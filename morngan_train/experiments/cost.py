@@ -22,7 +22,7 @@ PATIENCE = 3.0
 _NOT_COSTLY = {'name', 'description', 'seed', 'steps_per_epoch', 'phases', 'without', 'semantics'}
 
 
-class Clock:
+class CostEstimate:
     """Times the phases of rows; phases that rows share are timed once.
 
     Args:

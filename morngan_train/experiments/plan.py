@@ -9,9 +9,9 @@ from morngan_train.experiments.budget import equal_budget
 from morngan_train.experiments.errors import ExperimentError
 from morngan_train.experiments.rows import DIRECTIONS
 from morngan_train.experiments.rows import ON_KAIST
-from morngan_train.experiments.rows import Place
 from morngan_train.experiments.rows import Row
 from morngan_train.experiments.rows import rows_of
+from morngan_train.experiments.rows import Setting
 from morngan_train.experiments.rows import shipped
 from morngan_train.experiments.rows import TableName
 from morngan_train.recipe import load_recipe
@@ -32,7 +32,7 @@ def plan(args: argparse.Namespace) -> list[Row]:
     """
     _check_foreign(args.table, [name for name, _ in args.foreign])
     kaist = args.data if args.table in ON_KAIST else args.data_kaist
-    place = Place(args.scale, args.data, kaist, base_of(args))
+    place = Setting(args.scale, args.data, kaist, base_of(args))
     rows = rows_of(args.table, place)
     if args.seed is not None:
         rows = [_changed(row, seed=args.seed) for row in rows]

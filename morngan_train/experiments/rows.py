@@ -105,7 +105,7 @@ class Row:
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class Setting:
     """Where methods are compared: the size of the networks, and the data sets.
 
     Attributes:
@@ -133,7 +133,7 @@ class Place:
         return transplant(self.base_on(site), shipped(method), _short(method))
 
 
-def rows_of(table: TableName, place: Place) -> list[Row]:
+def rows_of(table: TableName, place: Setting) -> list[Row]:
     """List all rows of a table.
 
     Raises:
@@ -159,7 +159,7 @@ def rows_of(table: TableName, place: Place) -> list[Row]:
     ]
 
 
-def _transfers(place: Place) -> list[Row]:
+def _transfers(place: Setting) -> list[Row]:
     if place.kaist is None:
         raise ExperimentError(
             'table6 trains on one data set and tests on the other: add --data-kaist'
@@ -176,7 +176,7 @@ def _transfers(place: Place) -> list[Row]:
     return rows
 
 
-def _clusters(place: Place, number: int) -> Row:
+def _clusters(place: Setting, number: int) -> Row:
     base = place.base_on('flir')
     semantics = base.semantics.model_copy(update={'clusters': number})
     name = f'clusters_{number}'
@@ -184,7 +184,7 @@ def _clusters(place: Place, number: int) -> Row:
     return _row(place, name, str(number), base.model_copy(update=changes))
 
 
-def _row(place: Place, name: str, title: str, recipe: Recipe) -> Row:
+def _row(place: Setting, name: str, title: str, recipe: Recipe) -> Row:
     return Row(name, title, recipe, place.flir, place.flir)
 
 

@@ -24,7 +24,7 @@ from morngan_train.export import export
 from morngan_train.export import load_trained
 from morngan_train.files import state_digest
 from morngan_train.recipe.precision import Choice
-from morngan_train.scene_parser.onnx_parser import SceneParser
+from morngan_train.scene_parser.onnx_parser import OnnxSceneParser
 from morngan_train.training.fabric import open_fabric
 from morngan_train.training.trainer import Trainer
 
@@ -64,7 +64,7 @@ class EvaluationTools:
         if self.detector:
             open_exhaustive_detector(self.detector, PROVIDER, OBJECTS)
         if self.parser:
-            SceneParser(self.parser, PROVIDER)
+            OnnxSceneParser(self.parser, PROVIDER)
 
 
 @dataclass(frozen=True, slots=True)

@@ -147,8 +147,8 @@ class MaskFolder:
     def __init__(
         self, folder: Path, pictures: list[Path], class_map: ClassMap | None = None
     ) -> None:
-        cure = 'add them as NAME.png, or choose another teacher'
-        files = find_companions(folder, pictures, cure, suffixes=frozenset({'.png'}))
+        hint = 'add them as NAME.png, or choose another teacher'
+        files = find_companions(folder, pictures, hint, suffixes=frozenset({'.png'}))
         self.files = {file.stem: file for file in files}
         self.settings: dict[str, Any] = {'masks': str(folder), 'class_map': class_map}
         self.table = None if class_map is None else _value_table(class_map)

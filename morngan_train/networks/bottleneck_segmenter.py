@@ -4,7 +4,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from morngan_train.networks.scene_parser import ParserNetwork
+from morngan_train.networks.scene_parser import SceneParserNetwork
 
 SCALE = 4
 """Classes are told at a quarter of the size."""
@@ -28,7 +28,7 @@ class BottleneckSegmenter(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.network = ParserNetwork(_group_norm)
+        self.network = SceneParserNetwork(_group_norm)
 
     def features(self, image: torch.Tensor) -> torch.Tensor:
         """Return what the classifier looks at: [N, 3, H, W] in [-1, 1] -> [N, 64, H/4, W/4].

@@ -83,7 +83,7 @@ class Rise(nn.Module):
         return result
 
 
-class ParserNetwork(nn.Module):
+class SceneParserNetwork(nn.Module):
     """Encoder of inverted bottlenecks, a look at the whole picture, and a narrow way back up.
 
     Args:

@@ -22,7 +22,7 @@ from morngan_train.metrics.segmentation import confusion
 from morngan_train.metrics.segmentation import iou
 from morngan_train.metrics.segmentation import mean
 from morngan_train.scene_parser.onnx_parser import normalize
-from morngan_train.scene_parser.onnx_parser import SceneParser
+from morngan_train.scene_parser.onnx_parser import OnnxSceneParser
 from morngan_train.scene_parser.onnx_parser import trainids
 from morngan_train.scene_parser.samples import list_pairs
 from morngan_train.scene_parser.samples import Pair
@@ -82,7 +82,7 @@ def run(args: argparse.Namespace) -> int:
         print(f'stopped; the same command goes on from {last}', file=sys.stderr)
         return 130
     onnx.save(to_onnx(network), args.out)
-    ious = score(SceneParser(args.out, 'cpu'), unseen)
+    ious = score(OnnxSceneParser(args.out, 'cpu'), unseen)
     table = Table('class', 'IoU', title=f'{args.out.name}: {len(unseen)} pictures of val')
     for label in Label:
         if np.isfinite(ious[label]):

@@ -16,7 +16,7 @@ DEVIATION = np.array([0.229, 0.224, 0.225], np.float32)
 """Of ImageNet, RGB: how nearly all networks for Cityscapes want their input."""
 
 
-class SceneParser:
+class OnnxSceneParser:
     """Segment pictures with a network that was trained on Cityscapes.
 
     It takes float [1, 3, H, W], RGB normalised by ImageNet's mean and deviation, and gives either
@@ -42,7 +42,7 @@ class SceneParser:
         self.sha256 = self.engine.sha256
 
     def parse(self, index: int, rgb: np.ndarray) -> np.ndarray:
-        """Segment a picture, whichever frame it is of, see `scorers.Parser`."""
+        """Segment a picture, whichever frame it is of, see `scorers.SceneParser`."""
         return self(rgb)
 
     def __call__(self, rgb: np.ndarray) -> np.ndarray:

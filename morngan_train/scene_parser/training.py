@@ -18,7 +18,7 @@ from torch.nn import functional as F
 
 from morngan_train import checkpoint
 from morngan_train.classes import UNLABELLED
-from morngan_train.networks.scene_parser import ParserNetwork
+from morngan_train.networks.scene_parser import SceneParserNetwork
 from morngan_train.scene_parser.onnx_parser import normalize
 from morngan_train.scene_parser.samples import draw
 from morngan_train.scene_parser.samples import Pair
@@ -60,7 +60,7 @@ def train(
     last: Path,
     check: Callable[[torch.nn.Module], float] | None = None,
     check_every: int = 1000,
-) -> ParserNetwork:
+) -> SceneParserNetwork:
     """Train on pictures and label maps.
 
     Args:
@@ -79,7 +79,7 @@ def train(
         KeyboardInterrupt: Ctrl-C; the checkpoint is of the last step done.
     """
     torch.manual_seed(settings.seed)
-    network = ParserNetwork()
+    network = SceneParserNetwork()
     # Faster on a processor; torch's own types do not know of it.
     network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     mean = copy.deepcopy(network).eval()
@@ -141,7 +141,7 @@ def _names(pairs: Sequence[Pair]) -> str:
 
 
 def _step(
-    network: ParserNetwork,
+    network: SceneParserNetwork,
     optimizer: torch.optim.Optimizer,
     weights: torch.Tensor,
     pairs: list[Pair],

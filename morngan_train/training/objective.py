@@ -46,7 +46,7 @@ Seen = Sequence[torch.Tensor]
 
 
 @dataclass(frozen=True, slots=True)
-class Judged:
+class StepOutputs:
     """All that the losses of the generators and segmenters look at, besides the batch itself."""
 
     made: Translations
@@ -63,7 +63,7 @@ class Judged:
     """Features of G_BA(day thermal) and of the day picture."""
 
 
-def generator_losses(batch: Sample, judged: Judged, recipe: Recipe, phase: Phase) -> Losses:
+def generator_losses(batch: Sample, judged: StepOutputs, recipe: Recipe, phase: Phase) -> Losses:
     """Return the weighted losses of generators and segmenters; their sum (Eq. 23) is minimised.
 
     Args:
@@ -208,7 +208,7 @@ def identity_losses(
     }
 
 
-def _translation_losses(batch: Sample, judged: Judged, recipe: Recipe, phase: Phase) -> Losses:
+def _translation_losses(batch: Sample, judged: StepOutputs, recipe: Recipe, phase: Phase) -> Losses:
     """Return the baseline's: adversarial, cycle, TV, SGA with its regularisers of domain A."""
     r, choices, made = recipe.losses, recipe.choices, judged.made
     adversarial = partial(generator_loss, form=r.adversarial_form)
@@ -294,7 +294,7 @@ def segmentation_losses(semantics: Semantics, phase: Phase) -> Losses:
     return losses
 
 
-def _cgr(batch: Sample, judged: Judged, recipe: Recipe) -> torch.Tensor:
+def _cgr(batch: Sample, judged: StepOutputs, recipe: Recipe) -> torch.Tensor:
     """Repair gradients on the background; without labels every pixel is unlabelled."""
     choices, night = recipe.choices, batch['night']
     labels = judged.semantics.night_labels if judged.semantics else None
@@ -305,7 +305,7 @@ def _cgr(batch: Sample, judged: Judged, recipe: Recipe) -> torch.Tensor:
     return cgr_loss(judged.made.fake_day, night, mask, padding=choices.gradient_padding)
 
 
-def _aca(judged: Judged, semantics: Semantics, recipe: Recipe) -> torch.Tensor:
+def _aca(judged: StepOutputs, semantics: Semantics, recipe: Recipe) -> torch.Tensor:
     assert semantics.night_labels is not None
     merged = recipe.choices.aca_groups == 'merged'
     return aca_loss(

@@ -53,7 +53,7 @@ class _Parsed:
 _NOTHING = _Parsed()
 
 
-class Parser:
+class Segmentation:
     """Runs the segmenters on a batch, and makes the labels that the losses of a phase need.
 
     Args:

@@ -23,15 +23,15 @@ from morngan_train.training.ledger import NonFiniteLossError
 from morngan_train.training.objective import generator_losses
 from morngan_train.training.objective import head_losses
 from morngan_train.training.objective import identity_losses
-from morngan_train.training.objective import Judged
 from morngan_train.training.objective import Losses
 from morngan_train.training.objective import pair_losses
 from morngan_train.training.objective import Seen
 from morngan_train.training.objective import segmentation_losses
+from morngan_train.training.objective import StepOutputs
 from morngan_train.training.objective import to_day_losses
 from morngan_train.training.parts import clip_gradients
 from morngan_train.training.parts import split_batch
-from morngan_train.training.segmentation import Parser
+from morngan_train.training.segmentation import Segmentation
 from morngan_train.training.segmentation import Semantics
 from morngan_train.training.system import Discriminators
 from morngan_train.training.system import Generators
@@ -80,7 +80,7 @@ class Step:
         self.segmenters = Segmenters(recipe).to(fabric.device) if segments else None
         self.average = MovingAverage(self.generators, recipe.optimizer.ema)
         self.pools = {name: ImagePool(recipe.optimizer.pool) for name in 'ab'}
-        self._parser = Parser(self.segmenters, recipe) if self.segmenters else None
+        self._segmentation = Segmentation(self.segmenters, recipe) if self.segmenters else None
         self._perception = None
         if recipe.perceives:
             self._perception = Perception(recipe.generator.weights).to(fabric.device)
@@ -182,9 +182,9 @@ class Step:
             seen = self._see_pairs(batch, colored)
         losses = pair_losses(batch, colored.float(), self.recipe, phase, seen)
         segmenters = self._learning_segmenters(phase)
-        if segmenters and self._parser is not None:
+        if segmenters and self._segmentation is not None:
             with self.fabric.autocast():
-                semantics = self._parser.day(
+                semantics = self._segmentation.day(
                     batch['day'], batch['day_labels'], phase, batch['day_thermal']
                 )
             losses |= segmentation_losses(semantics, phase)
@@ -253,7 +253,7 @@ class Step:
             scaled = self._translate_scaled(batch, phase, epoch)
             seen = None if made.colored_day is None else self._see_pairs(batch, made.colored_day)
         losses = generator_losses(
-            batch, Judged(made, real, fake, semantics, *scaled, seen), self.recipe, phase
+            batch, StepOutputs(made, real, fake, semantics, *scaled, seen), self.recipe, phase
         )
         if self.recipe.losses.identity > 0:
             losses |= self._identity(batch)
@@ -292,11 +292,11 @@ class Step:
         return Translations._make(None if x is None else x.float() for x in made)
 
     def _segment(self, batch: Sample, made: Translations, phase: Phase) -> Semantics | None:
-        if self._parser is None or not phase.segments:
+        if self._segmentation is None or not phase.segments:
             return None
         thermal = batch['day_thermal'] if phase.aligned > 0 else None
         masks = batch['night_masks'] if phase.mb > 0 else None
-        return self._parser(
+        return self._segmentation(
             batch['day'], batch['night'], made, batch['day_labels'], phase, thermal, masks
         )
 
@@ -308,7 +308,7 @@ class Step:
             return None, None
         factor = draw_scale(self._draw_psi(epoch))
         scaled_day = self.generators.color(rescale(batch['night'], factor))
-        scaled_night = self.generators.cool(rescale(batch['day'], factor))
+        scaled_night = self.generators.to_thermal(rescale(batch['day'], factor))
         return scaled_day.float(), scaled_night.float()
 
     def _draw_psi(self, epoch: int) -> float:
@@ -319,7 +319,7 @@ class Step:
     def _identity(self, batch: Sample) -> Losses:
         with self.fabric.autocast():
             same_day = self.generators.color(batch['day']).float()
-            same_night = self.generators.cool(batch['night']).float()
+            same_night = self.generators.to_thermal(batch['night']).float()
         return identity_losses(batch, same_day, same_night, self.recipe.losses.identity)
 
     def _descend(self, learning: Sequence[str], *objectives: Losses) -> None:

@@ -124,7 +124,7 @@ class Generators(nn.Module):
             return decoder.with_objects(features)
         return decoder(features), None
 
-    def cool(self, day: torch.Tensor) -> torch.Tensor:
+    def to_thermal(self, day: torch.Tensor) -> torch.Tensor:
         """Translate day colour to thermal, G_AB: [N, 3, S, S] in [-1, 1] to the same."""
         result: torch.Tensor = self.b.decoder(self.a.encoder(day))
         return result

@@ -30,7 +30,7 @@ from morngan_ros.tools.support import cli
 VISIBLE_TOPIC = '/visible/image_raw'
 
 
-class Shot(NamedTuple):
+class AnnotatedFrame(NamedTuple):
     """What was seen at one moment.
 
     Attributes:
@@ -121,7 +121,11 @@ def start_ns(options: argparse.Namespace) -> int:
 
 
 def write(
-    shots: Iterable[Shot], count: int, label: str, source: str | Path, options: argparse.Namespace
+    shots: Iterable[AnnotatedFrame],
+    count: int,
+    label: str,
+    source: str | Path,
+    options: argparse.Namespace,
 ) -> None:
     """Write the bag, with a progress bar, and sum up.
 
@@ -152,7 +156,7 @@ def write(
     print(f'{counts[options.topic]} frames of {label} -> {options.out} ({topics})')
 
 
-def _calibration(file: Path | None, shot: Shot) -> Calibration:
+def _calibration(file: Path | None, shot: AnnotatedFrame) -> Calibration:
     """Read the calibration, if there is one, and see that it is of such pictures."""
     if file is None:
         return UNCALIBRATED
@@ -167,7 +171,7 @@ def _calibration(file: Path | None, shot: Shot) -> Calibration:
 
 
 def _messages(
-    shot: Shot, options: argparse.Namespace, calibration: Calibration
+    shot: AnnotatedFrame, options: argparse.Namespace, calibration: Calibration
 ) -> list[tuple[str, object]]:
     head = shot.stamp_ns, options.frame_id
     height, width = shot.counts.shape

@@ -60,7 +60,7 @@ def test_conflict_names_both() -> None:
     ],
 )
 def test_cure_fits_what_is_there(provider: str, wheels: dict[str, str], words: str) -> None:
-    assert words in onnxruntime_wheels.cure(provider, wheels)
+    assert words in onnxruntime_wheels.hint(provider, wheels)
 
 
 def test_conflict_is_logged_once_and_part_of_the_error(

@@ -16,7 +16,7 @@ from morngan_train.evaluation import frames as frames_module
 from morngan_train.evaluation.exhaustive_detector import open_exhaustive_detector
 from morngan_train.evaluation.predictions import FoundBoxes
 from morngan_train.experiments.errors import ExperimentError
-from morngan_train.experiments.run import Judges
+from morngan_train.experiments.run import EvaluationTools
 
 
 @pytest.fixture
@@ -171,7 +171,7 @@ def _shares(box: list[float]) -> list[float]:
 
 
 def test_experiments_have_other_pictures_in_each_row(found: Path) -> None:
-    for judges in (Judges(found, None, 1), Judges(None, found, 1)):
+    for judges in (EvaluationTools(found, None, 1), EvaluationTools(None, found, 1)):
         with pytest.raises(ExperimentError, match='rows have other pictures'):
             judges.check()
 

@@ -13,8 +13,8 @@ import torch
 from morngan_train import checkpoint
 from morngan_train.cli import main
 from morngan_train.experiments.budget import equal_budget
-from morngan_train.experiments.rows import Place
 from morngan_train.experiments.rows import rows_of
+from morngan_train.experiments.rows import Setting
 from morngan_train.experiments.run import _asked
 from morngan_train.experiments.run import EvaluationTools
 from morngan_train.recipe import load_recipe
@@ -94,7 +94,7 @@ def _check_table(out: Path, printed: str) -> None:
 
 def _check_exactness(folder: Path, data: Path, base: Path, out: Path) -> None:
     """It went on where it was, and the weights are those of a row that was never stopped."""
-    place = Place('compact', data, base=load_recipe(base))
+    place = Setting('compact', data, base=load_recipe(base))
     row = equal_budget(rows_of('table5', place), STEPS)[0]
     assert Trainer(row.recipe, data, out, Fabric(accelerator='cpu', devices=1), workers=0).fit()
     log = [json.loads(line)['step'] for line in (folder / 'log.jsonl').read_text().splitlines()]

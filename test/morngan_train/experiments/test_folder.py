@@ -11,14 +11,14 @@ from morngan_train.experiments.folder import begin
 from morngan_train.experiments.folder import BEGUN
 from morngan_train.experiments.folder import check_begun
 from morngan_train.experiments.folder import progress
-from morngan_train.experiments.rows import Place
 from morngan_train.experiments.rows import Row
 from morngan_train.experiments.rows import rows_of
+from morngan_train.experiments.rows import Setting
 from morngan_train.experiments.rows import shipped
 
 
 def row(steps: int = 100, data: str = 'flir') -> Row:
-    rows = rows_of('table5', Place('compact', Path(data), base=shipped('tiny')))
+    rows = rows_of('table5', Setting('compact', Path(data), base=shipped('tiny')))
     return equal_budget(rows, steps)[0]
 
 

@@ -19,8 +19,8 @@ import torch
 from morngan_train import checkpoint
 from morngan_train.cli import main
 from morngan_train.experiments.budget import equal_budget
-from morngan_train.experiments.rows import Place
 from morngan_train.experiments.rows import rows_of
+from morngan_train.experiments.rows import Setting
 from morngan_train.recipe import load_recipe
 from morngan_train.training.trainer import Trainer
 
@@ -107,7 +107,7 @@ def test_rows_that_are_stopped_and_killed_end_as_if_nothing_had_been(
     assert all(table['rows'][row]['scores']['apce'] > 0 for row in ROWS)
     assert '| CycleGAN | ' in (out / 'table.md').read_text()
 
-    place = Place('compact', tested, base=load_recipe(base))
+    place = Setting('compact', tested, base=load_recipe(base))
     recipe = equal_budget(rows_of('baselines', place), STEPS)[0].recipe
     alone = tmp_path / 'alone'
     assert Trainer(recipe, tested, alone, Fabric(accelerator='cpu', devices=1), workers=0).fit()

@@ -11,8 +11,8 @@ from morngan_train.experiments.results import Outcome
 from morngan_train.experiments.results import outcomes
 from morngan_train.experiments.results import sheets
 from morngan_train.experiments.results import write_results
-from morngan_train.experiments.rows import Place
 from morngan_train.experiments.rows import rows_of
+from morngan_train.experiments.rows import Setting
 from morngan_train.experiments.rows import shipped
 from morngan_train.experiments.run import EvaluationTools
 from morngan_train.experiments.run import score_source
@@ -54,7 +54,7 @@ def test_judges_of_one_name_are_told_apart():
 
 
 def test_a_method_of_others_stands_beside_ours_of_that_name(tested, tmp_path):
-    rows = equal_budget(rows_of('baselines', Place('compact', tested, base=shipped('tiny'))), 100)
+    rows = equal_budget(rows_of('baselines', Setting('compact', tested, base=shipped('tiny'))), 100)
     score_source('raw', tmp_path / 'foreign_CycleGAN', tested, EvaluationTools(None, None, 1))
     found = outcomes(rows, tmp_path)
     title, score = found[-1].title, found[-1].score('apce')
@@ -85,7 +85,7 @@ def test_both_directions_of_table_6_and_their_mean():
 
 
 def test_models_of_others_in_table_6_have_a_direction(tested, tmp_path):
-    place = Place('compact', tested, tested, base=shipped('tiny'))
+    place = Setting('compact', tested, tested, base=shipped('tiny'))
     rows = equal_budget(rows_of('table6', place), 100)
     for name in ('UNIT_kf', 'UNIT_fk', 'MornGAN_fk'):
         score_source('raw', tmp_path / f'foreign_{name}', tested, EvaluationTools(None, None, 1))
@@ -102,7 +102,7 @@ def test_models_of_others_stand_in_their_row(tested, tmp_path, detector):
     """Raw frames under another name: edges are all kept, and there is nothing to train."""
     folder = tmp_path / 'foreign_UNIT'
     score_source('raw', folder, tested, EvaluationTools(None, None, 1))
-    rows = equal_budget(rows_of('baselines', Place('compact', tested, base=shipped('tiny'))), 100)
+    rows = equal_budget(rows_of('baselines', Setting('compact', tested, base=shipped('tiny'))), 100)
     found = outcomes(rows, tmp_path)
     assert (found[-1].title, found[-1].score('apce')) == ('UNIT', 1.0)
     write_results('baselines', found, tmp_path)

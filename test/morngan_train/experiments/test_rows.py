@@ -13,21 +13,21 @@ from morngan_train.experiments.errors import ExperimentError
 from morngan_train.experiments.plan import plan
 from morngan_train.experiments.rows import ABLATION
 from morngan_train.experiments.rows import BASELINES
-from morngan_train.experiments.rows import Place
 from morngan_train.experiments.rows import PUBLISHED
 from morngan_train.experiments.rows import Row
 from morngan_train.experiments.rows import rows_of
+from morngan_train.experiments.rows import Setting
 from morngan_train.experiments.rows import shipped
 from morngan_train.published import published_table
 
 FLIR, KAIST = Path('flir'), Path('kaist')
-FULL = Place('full', FLIR, KAIST)
-COMPACT = Place('compact', FLIR, KAIST, shipped('compact_flir'))
+FULL = Setting('full', FLIR, KAIST)
+COMPACT = Setting('compact', FLIR, KAIST, shipped('compact_flir'))
 STEPS = 7300
 """No schedule divides it."""
 
 
-def by_name(table: str, place: Place) -> dict[str, Row]:
+def by_name(table: str, place: Setting) -> dict[str, Row]:
     return {row.name: row for row in rows_of(table, place)}
 
 
@@ -102,7 +102,7 @@ def test_table_6_trains_on_one_data_set_and_tests_on_the_other():
     full = by_name('table6', FULL)
     assert switches(full['morngan_kf'].recipe, shipped('kaist')) == ''
     with pytest.raises(ExperimentError, match='--data-kaist'):
-        rows_of('table6', Place('full', FLIR))
+        rows_of('table6', Setting('full', FLIR))
 
 
 @pytest.mark.parametrize('table', ['table3', 'table4'])

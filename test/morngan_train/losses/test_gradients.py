@@ -27,11 +27,11 @@ from morngan_train.networks.efficientnet_lite import NO_WEIGHTS
 from morngan_train.networks.generator import Decoder
 from morngan_train.networks.generator import Encoder
 from morngan_train.networks.instance_norm import InstanceNorm2d
-from morngan_train.networks.scene_parser import ParserNetwork
+from morngan_train.networks.scene_parser import SceneParserNetwork
 from morngan_train.networks.segmenter import Segmenter
 from morngan_train.recipe import Recipe
 from morngan_train.recipe.recipe import SegmenterRecipe
-from morngan_train.training.segmentation import Parser
+from morngan_train.training.segmentation import Segmentation
 from morngan_train.training.step import Step
 from morngan_train.training.trainer import open_data
 
@@ -105,7 +105,7 @@ NETWORKS: dict[str, tuple[Callable[[], nn.Module], int]] = {
     'discriminator of todaygan': (lambda: Discriminator(4, norm='instance'), 3),
     'segmenter': (lambda: Segmenter(4, 1), 3),
     'bottleneck segmenter': (BottleneckSegmenter, 3),
-    'parser': (ParserNetwork, 3),
+    'parser': (SceneParserNetwork, 3),
     'efficientnet': (lambda: EfficientNetLite0(NO_WEIGHTS), 3),
 }
 """Each network with the channels of its input."""
@@ -200,7 +200,7 @@ def with_everything_else(tiny: Recipe) -> Recipe:
 @pytest.fixture
 def small_objects_everywhere(monkeypatch):
     """Segmenters that have learnt nothing find none: ACA would have nothing to compare."""
-    parse = Parser.__call__
+    parse = Segmentation.__call__
 
     def labelled(self, *args):
         semantics = parse(self, *args)
@@ -209,7 +209,7 @@ def small_objects_everywhere(monkeypatch):
             semantics.night_labels[:, 1::2] = Label.ROAD
         return semantics
 
-    monkeypatch.setattr(Parser, '__call__', labelled)
+    monkeypatch.setattr(Segmentation, '__call__', labelled)
 
 
 @batches

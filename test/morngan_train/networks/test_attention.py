@@ -175,9 +175,9 @@ def test_encodings_and_maps_are_those_they_are_named_after(generators):
         'maps_day': generators.a.encoder.with_maps(day)[1],
         'maps_night': maps_night,
         'encoded_night': encoded_night,
-        'encoded_fake_night': generators.b.encoder(generators.cool(day)),
+        'encoded_fake_night': generators.b.encoder(generators.to_thermal(day)),
         'fake_day': generators.color(night),
-        'again_day': generators.color(generators.cool(day)),
+        'again_day': generators.color(generators.to_thermal(day)),
     }
     got = {name: getattr(made, name) for name in expected}
     torch.testing.assert_close(got, expected, rtol=1e-4, atol=1e-5)

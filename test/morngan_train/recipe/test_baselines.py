@@ -24,8 +24,8 @@ from morngan_train.recipe.phases import phase_at
 from morngan_train.recipe.phases import table
 from morngan_train.recipe.phases import total_epochs
 from morngan_train.training.objective import generator_losses
-from morngan_train.training.objective import Judged
-from morngan_train.training.segmentation import Parser
+from morngan_train.training.objective import StepOutputs
+from morngan_train.training.segmentation import Segmentation
 from morngan_train.training.step import Step
 from morngan_train.training.trainer import open_data
 
@@ -142,7 +142,7 @@ def test_attentional_losses_by_their_parts(tiny, batch):
     step = make(recipe)
     made = step._translate(batch, phase)
     real = step._judge(batch['day'], batch['night'])
-    got = generator_losses(batch, Judged(made, real, real, None, None, None), recipe, phase)
+    got = generator_losses(batch, StepOutputs(made, real, real, None, None, None), recipe, phase)
     day, night = made.maps_day[:, 1:], made.maps_night[:, 1:]
     expected = {
         'attention_a': 1.5 * (attention_diversity(day) + attention_integration(day)),
@@ -221,7 +221,7 @@ def test_the_switches_of_dlamgan():
 def test_dlamgan_asks_the_same_of_every_class(label, a, b, mined):
     """One threshold for objects and background, and both segmenters must pass it."""
     recipe = shipped('dlamgan')
-    parser = Parser(torch.nn.Module(), recipe)
+    parser = Segmentation(torch.nn.Module(), recipe)
 
     def sure(confidence: float) -> torch.Tensor:
         p = torch.full((1, 19, 4, 4), (1 - confidence) / 18)

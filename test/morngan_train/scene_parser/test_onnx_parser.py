@@ -8,7 +8,7 @@ from onnx import helper
 import pytest
 
 from morngan_ros.errors import ModelError
-from morngan_train.scene_parser.onnx_parser import SceneParser
+from morngan_train.scene_parser.onnx_parser import OnnxSceneParser
 
 PICTURE = np.zeros((4, 6, 3), np.uint8)
 
@@ -41,13 +41,13 @@ def _save(path: Path, label: int) -> Path:
 
 @pytest.mark.parametrize('label', [0, 18, 255])
 def test_trainids_come_through(label: int, tmp_path: Path) -> None:
-    seen = SceneParser(_save(tmp_path / 'parser.onnx', label), 'cpu')(PICTURE)
+    seen = OnnxSceneParser(_save(tmp_path / 'parser.onnx', label), 'cpu')(PICTURE)
     assert seen.dtype == np.uint8
     np.testing.assert_array_equal(seen, np.full((4, 6), label))
 
 
 @pytest.mark.parametrize('label', [-1, 19, 256, 2**32])
 def test_other_labels_are_refused_before_they_wrap_around(label: int, tmp_path: Path) -> None:
-    parser = SceneParser(_save(tmp_path / 'parser.onnx', label), 'cpu')
+    parser = OnnxSceneParser(_save(tmp_path / 'parser.onnx', label), 'cpu')
     with pytest.raises(ModelError, match=f'parser.onnx: gave labels of which {label} is no'):
         parser(PICTURE)

@@ -12,10 +12,10 @@ from morngan_train.classes import Label
 from morngan_train.classes import UNLABELLED
 from morngan_train.cli import main
 from morngan_train.data.reading import DataError
-from morngan_train.networks.scene_parser import ParserNetwork
+from morngan_train.networks.scene_parser import SceneParserNetwork
 from morngan_train.scene_parser import training
 from morngan_train.scene_parser.onnx_parser import normalize
-from morngan_train.scene_parser.onnx_parser import SceneParser
+from morngan_train.scene_parser.onnx_parser import OnnxSceneParser
 from morngan_train.scene_parser.samples import draw
 from morngan_train.scene_parser.samples import list_pairs
 from morngan_train.scene_parser.samples import Pair
@@ -51,13 +51,13 @@ def test_a_small_run_learns_what_there_is(data: Path, tmp_path: Path) -> None:
     sizes = ['--size', '64', '96', '--batch', '2', '--rate', '0.01']
     arguments = ['parser', '--data', str(data), '--out', str(out), '--steps', '80', *sizes]
     assert main(arguments) == 0
-    parser = SceneParser(out, 'cpu')
+    parser = OnnxSceneParser(out, 'cpu')
     picture = cv2.cvtColor(cv2.imread(str(data / 'val/images/0.png')), cv2.COLOR_BGR2RGB)
     truth = cv2.imread(str(data / 'val/labels/0.png'), cv2.IMREAD_GRAYSCALE)
     known = truth != UNLABELLED
     assert (parser(picture) == truth)[known].mean() > 0.85
     assert (parser(picture) == Label.CAR).any()
-    network = ParserNetwork().eval()
+    network = SceneParserNetwork().eval()
     network.load_state_dict(checkpoint.load(out.with_suffix('.pt'))['mean'])
     for width, height in ((96, 64), (131, 77)):  # any size will do, odd ones too
         image = normalize(cv2.resize(picture, (width, height)))[None]
@@ -119,7 +119,7 @@ def test_a_checkpoint_of_another_network_is_refused(data: Path, tmp_path: Path) 
 def test_a_picture_without_labels_teaches_nothing(data: Path) -> None:
     pairs = list_pairs(data, 'train')[:1]
     cv2.imwrite(str(pairs[0][1]), np.full((64, 96), UNLABELLED, np.uint8))
-    network = ParserNetwork()
+    network = SceneParserNetwork()
     before = [value.detach().clone() for value in network.parameters()]
     optimizer = torch.optim.SGD(network.parameters(), 1.0)
     settings = Settings(steps=1, batch=1, size=(64, 64))

@@ -27,7 +27,7 @@ from morngan_train.recipe import parse_recipe
 from morngan_train.recipe import Recipe
 from morngan_train.training import objective
 from morngan_train.training.objective import generator_losses
-from morngan_train.training.objective import Judged
+from morngan_train.training.objective import StepOutputs
 from morngan_train.training.segmentation import Semantics
 from morngan_train.training.step import Step
 from morngan_train.training.system import Translations
@@ -80,7 +80,7 @@ class Pictures:
             'guided': torch.tensor([False]),
         }
 
-    def judged(self) -> Judged:
+    def judged(self) -> StepOutputs:
         made = Translations(
             fake_day=self.image(),
             fake_night=self.image(),
@@ -98,7 +98,7 @@ class Pictures:
             fake_day=self.logits(),
             fake_night=self.logits(),
         )
-        return Judged(
+        return StepOutputs(
             made,
             real=(self.scores(), self.scores()),
             fake=(self.scores(), self.scores()),
@@ -126,7 +126,7 @@ def test_improved_sga_by_hand(scale_whole):
     pictures = Pictures()
     batch = {**pictures.batch(), 'day_edges': edges, 'day_labels': labels}
     judged = pictures.judged()
-    judged = Judged(
+    judged = StepOutputs(
         judged.made._replace(fake_night=fake), judged.real, judged.fake, None, None, None
     )
     recipe = flir(scale_whole_sga=scale_whole)
@@ -175,7 +175,7 @@ def test_segmentation_by_hand(phase, ra, fb, rb, fa, boundary):
     )
     pictures = Pictures()
     batch, judged = pictures.batch(), pictures.judged()
-    judged = Judged(judged.made, judged.real, judged.fake, semantics, None, None)
+    judged = StepOutputs(judged.made, judged.real, judged.fake, semantics, None, None)
     recipe = flir()
     losses = generator_losses(batch, judged, recipe, recipe.schedule[phase])
     total = sum(

@@ -11,8 +11,8 @@ from morngan_train.recipe import Recipe
 from morngan_train.recipe.phases import Phase
 from morngan_train.training.objective import segmentation_losses
 from morngan_train.training.segmentation import draw_side
-from morngan_train.training.segmentation import Parser
 from morngan_train.training.segmentation import resize_labels
+from morngan_train.training.segmentation import Segmentation
 from morngan_train.training.system import Segmenters
 from morngan_train.training.system import Translations
 
@@ -64,7 +64,7 @@ def parse(recipe: Recipe, a: Sure, b: Sure, labels: torch.Tensor | None = None, 
     ramp = torch.linspace(-1, 1, SIDE).expand(1, 3, SIDE, SIDE)
     if labels is None:
         labels = torch.full((1, SIDE, SIDE), UNLABELLED)
-    return Parser(segmenters, recipe)(ramp, ramp, made(ramp, ramp), labels, phase(**fields))
+    return Segmentation(segmenters, recipe)(ramp, ramp, made(ramp, ramp), labels, phase(**fields))
 
 
 @pytest.fixture
@@ -240,7 +240,7 @@ def test_who_has_a_say_in_the_mean_of_the_sky(paper, early, kept):
     p[:, Label.SKY, :, 3:] = 0.97
     recipe = with_choices(paper, denoise_before_theta_bg=early)
     recipe = recipe.model_copy(update={'without': []})
-    parser = Parser(Segmenters(recipe), recipe)
+    parser = Segmentation(Segmenters(recipe), recipe)
     night = (2 * gray - 1).expand(1, 3, 1, -1)
     labels = parser._label_night(p, p, night)[0, 0]
     assert gray[labels == Label.SKY].tolist() == pytest.approx(kept)
@@ -275,7 +275,7 @@ def test_true_masks_of_the_night_teach_s_b(paper):
     masks = nothing.clone()
     masks[:, :, SIDE // 2 :] = Label.CAR
     learn = phase(ra=1.0, mb=2.0)
-    semantics = Parser(segmenters, paper)(
+    semantics = Segmentation(segmenters, paper)(
         ramp, ramp, made(ramp, ramp), nothing, learn, night_masks=masks
     )
     assert semantics.night_labels is None  # nothing is mined for it

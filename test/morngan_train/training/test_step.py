@@ -141,10 +141,10 @@ def test_aca_reaches_the_encoder_and_the_generator_behind_the_fake(tiny, batch, 
         semantics.night_labels[:] = 11
         return semantics
 
-    from morngan_train.training.segmentation import Parser
+    from morngan_train.training.segmentation import Segmentation
 
-    parse = Parser.__call__
-    monkeypatch.setattr(Parser, '__call__', labelled)
+    parse = Segmentation.__call__
+    monkeypatch.setattr(Segmentation, '__call__', labelled)
     reached = gradient_of('aca', batch, tiny, '4')
     assert reached == {'encoder_a', 'encoder_b', 'decoder_a'}
 
@@ -303,7 +303,7 @@ def test_each_real_picture_is_rescaled_by_the_same_factor(tiny, batch, psi, fact
     draws = iter([psi, 1 - psi])
     step._draw_psi = lambda epoch: next(draws)
     seen = {}
-    for name in ('color', 'cool'):
+    for name in ('color', 'to_thermal'):
         translate = getattr(step.generators, name)
         setattr(
             step.generators,
@@ -312,7 +312,7 @@ def test_each_real_picture_is_rescaled_by_the_same_factor(tiny, batch, psi, fact
         )
     step._translate_scaled(batch, phase_of(tiny, '3'), 1)
     assert torch.equal(seen['color'], rescale(batch['night'], factor))
-    assert torch.equal(seen['cool'], rescale(batch['day'], factor))
+    assert torch.equal(seen['to_thermal'], rescale(batch['day'], factor))
 
 
 def test_psi_of_an_epoch_survives_a_checkpoint(tiny):
@@ -331,7 +331,7 @@ def test_identity_is_that_of_the_target_domain(tiny, batch):
     with torch.no_grad():
         expected = {
             'identity_a': 5 * (step.generators.color(day) - day).abs().mean(),
-            'identity_b': 5 * (step.generators.cool(night) - night).abs().mean(),
+            'identity_b': 5 * (step.generators.to_thermal(night) - night).abs().mean(),
         }
         torch.testing.assert_close(step._identity(batch), expected)
 

@@ -19,7 +19,7 @@ from morngan_train.data.pairing import Pick
 from morngan_train.losses import collaborative_attention
 from morngan_train.recipe import Recipe
 from morngan_train.training.memory_writer import MemoryWriter
-from morngan_train.training.segmentation import Parser
+from morngan_train.training.segmentation import Segmentation
 from morngan_train.training.step import Step
 from morngan_train.training.trainer import open_data
 from morngan_train.training.tuning import Tuning
@@ -89,7 +89,7 @@ def make(recipe: Recipe, log_every: int) -> Step:
 @pytest.fixture
 def small_objects(monkeypatch):
     """People in both crops, so that ACA and its K-means are computed."""
-    parse = Parser.__call__
+    parse = Segmentation.__call__
 
     def labelled(self, *args):
         semantics = parse(self, *args)
@@ -97,7 +97,7 @@ def small_objects(monkeypatch):
         semantics.night_labels[:] = Label.PERSON
         return semantics
 
-    monkeypatch.setattr(Parser, '__call__', labelled)
+    monkeypatch.setattr(Segmentation, '__call__', labelled)
 
 
 PHASES = ['pairs', '0a', '0b', '1', '2', '3', '4']
