@@ -91,7 +91,7 @@ def _run_steps(crop: int) -> dict[str, Any]:
     step.seconds = defaultdict(float)
     batch, phase = random_batch(crop), recipe.phases[-1]
     scales = iter((0.0, 0.0, 1.0))
-    step._draw_psi = lambda _epoch: next(scales)  # type: ignore[method-assign]
+    step._draw_psi = lambda epoch: next(scales)  # type: ignore[method-assign]  # noqa: ARG005
     step(batch, phase, 1)
     step.seconds.clear()
     start = perf_counter()
@@ -146,7 +146,10 @@ def bench_memory(entries: int = ENTRIES) -> dict[str, dict[str, float]]:
 
 def _unit(vectors: np.ndarray) -> np.ndarray:
     centred = vectors - vectors.mean(1, keepdims=True)
-    return (centred / np.linalg.norm(centred, axis=1, keepdims=True)).astype(np.float32)
+    result: np.ndarray = (centred / np.linalg.norm(centred, axis=1, keepdims=True)).astype(
+        np.float32
+    )
+    return result
 
 
 def _time_queries(vectors: np.ndarray) -> dict[str, float]:

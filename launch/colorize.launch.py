@@ -120,7 +120,8 @@ def generate_launch_description() -> LaunchDescription:
             DeclareLaunchArgument(
                 'detector',
                 default_value='',
-                description='ONNX file of a YOLO detector. Empty: as in params_file.',
+                description='none, or the ONNX file of a YOLO or YOLOX detector. Empty: as in '
+                'params_file, which means the head of the model.',
             ),
             DeclareLaunchArgument(
                 'provider',

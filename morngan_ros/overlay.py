@@ -26,7 +26,8 @@ def draw(rgb: np.ndarray, detections: Sequence[Detection]) -> np.ndarray:
     scale = max(0.35, 0.45 * rgb.shape[0] / 512)
     for detection in sorted(detections, key=lambda d: d.score):  # the best comes on top
         _draw_one(picture, detection, scale)
-    return picture
+    result: np.ndarray = picture
+    return result
 
 
 def class_color(index: int) -> tuple[int, int, int]:

@@ -5,10 +5,13 @@ from typing import Any
 
 import torch
 
+from morngan_train.errors import TrainError
+from morngan_train.files import written_whole
+
 FORMAT = 2
 
 
-class CheckpointError(Exception):
+class CheckpointError(TrainError):
     """A checkpoint is missing, damaged, or of another format."""
 
 
@@ -21,9 +24,8 @@ def save(path: Path, state: dict[str, Any]) -> None:
             with `weights_only=True`.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_suffix('.partial')
-    torch.save({'format': FORMAT, **state}, partial)
-    partial.replace(path)
+    with written_whole(path) as partial:
+        torch.save({'format': FORMAT, **state}, partial)
 
 
 def load(path: Path) -> dict[str, Any]:

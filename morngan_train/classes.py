@@ -75,4 +75,5 @@ PALETTE[:CLASSES] = _COLORS
 
 def paint(labels: np.ndarray) -> np.ndarray:
     """Show a label map in Cityscapes' colours: uint8 [H, W] -> uint8 [H, W, 3] RGB."""
-    return PALETTE[labels]
+    result: np.ndarray = PALETTE[labels]
+    return result

@@ -12,53 +12,38 @@ from rich.table import Table
 from morngan_ros.errors import MornganError
 from morngan_train.boxes import command as boxes_command
 from morngan_train.checkpoint import CheckpointError
-from morngan_train.data.crops import CropError
 from morngan_train.data.loader import MOST_WORKERS
 from morngan_train.data.reading import DataError
 from morngan_train.data.reading import list_images
 from morngan_train.data.reading import read_thermal
 from morngan_train.evaluation import command as evaluate_command
-from morngan_train.evaluation.command import EvaluationError
 from morngan_train.experiments import command as experiments_command
-from morngan_train.experiments.errors import ExperimentError
 from morngan_train.export import export
 from morngan_train.export import load_trained
 from morngan_train.export.onnx_file import ExportError
 from morngan_train.export.quantize import calibration_files
 from morngan_train.head import command as head_command
 from morngan_train.masks import command as masks_command
-from morngan_train.masks.teachers import TeacherError
 from morngan_train.prepare import command as prepare_command
 from morngan_train.recipe import load_recipe
 from morngan_train.recipe import Recipe
-from morngan_train.recipe import RecipeError
 from morngan_train.recipe.phases import table
 from morngan_train.recipe.phases import total_epochs
 from morngan_train.recipe.precision import CHOICES
 from morngan_train.report import command as report_command
-from morngan_train.report.evaluations import ReportError
 from morngan_train.scene_parser import command as parser_command
-from morngan_train.training.fabric import FabricError
+from morngan_train.training.distributed import together
 from morngan_train.training.fabric import open_fabric
-from morngan_train.training.ledger import NonFiniteLossError
+from morngan_train.training.nodes import check_launched
+from morngan_train.training.nodes import check_shared
 from morngan_train.training.trainer import open_data
 from morngan_train.training.trainer import Trainer
 from morngan_train.training.tuning import LOG_EVERY
 from morngan_train.training.tuning import Tuning
 
-EXPECTED = (
-    RecipeError,
-    DataError,
-    CropError,
-    TeacherError,
-    CheckpointError,
-    FabricError,
-    NonFiniteLossError,
-    ExportError,
-    EvaluationError,
-    ExperimentError,
-    ReportError,
-    MornganError,
+NO_BOXES = (
+    'note: no frame has boxes, so the head for road users is not trained: train it afterwards with '
+    '`python -m morngan_train head`, see docs/detection.md'
 )
 
 
@@ -94,7 +79,15 @@ def _parser() -> argparse.ArgumentParser:
         help='start from the weights of a trained generator, for example models/morngan_context.pt',
     )
     fit.add_argument('--accelerator', default='auto', help='cpu, cuda, auto (default)')
-    fit.add_argument('--devices', type=int, default=1, help='GPUs, or CPU processes (default: 1)')
+    fit.add_argument(
+        '--devices', type=int, default=1, help='GPUs, or CPU processes, of a node (default: 1)'
+    )
+    fit.add_argument(
+        '--nodes',
+        type=int,
+        default=1,
+        help='machines; the command runs on each, by torchrun or srun (default: 1)',
+    )
     fit.add_argument(
         '--precision',
         choices=CHOICES,
@@ -206,8 +199,10 @@ def _fit(args: argparse.Namespace) -> int:
         raise DataError('--data FOLDER is missing; see docs/data.md for what it holds')
     _check_shares(args.data, args.shares)
     out = args.out or Path('runs') / recipe.name
-    fabric = open_fabric(args.accelerator, args.precision or recipe.precision, args.devices)
-    fabric.launch()
+    check_launched(args.devices, args.nodes)
+    precision = args.precision or recipe.precision
+    fabric = open_fabric(args.accelerator, precision, args.devices, args.nodes)
+    check_shared(fabric, out)
     trainer = Trainer(
         recipe,
         args.data,
@@ -225,8 +220,11 @@ def _fit(args: argparse.Namespace) -> int:
     )
     if not _resume(trainer, args.resume) and args.init is not None:
         trainer.start_from(args.init)
+    if recipe.generator.objects and trainer.data.night_boxes is None and fabric.is_global_zero:
+        print(NO_BOXES, file=sys.stderr)
     # No process may write the checkpoint that another is about to look for.
-    fabric.barrier()
+    with together():
+        fabric.barrier()
     finished = trainer.fit()
     if fabric.is_global_zero:
         print(f'{"finished" if finished else "stopped; go on with --resume auto"}: {out}')
@@ -287,7 +285,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = _parser().parse_args(argv)
     try:
         return int(args.run(args))
-    except EXPECTED as error:
+    except MornganError as error:
         print(f'error: {_message(error)}', file=sys.stderr)
         return 2
 

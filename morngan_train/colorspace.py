@@ -13,4 +13,5 @@ def to_unit(x: torch.Tensor) -> torch.Tensor:
 def luminance(image: torch.Tensor) -> torch.Tensor:
     """Return 0.299 R + 0.587 G + 0.114 B: [N, 3, H, W] -> [N, 1, H, W], in the image's range."""
     red, green, blue = image.split(1, dim=1)
-    return LUMA[0] * red + LUMA[1] * green + LUMA[2] * blue
+    result: torch.Tensor = LUMA[0] * red + LUMA[1] * green + LUMA[2] * blue
+    return result

@@ -278,4 +278,5 @@ def _perhaps(head: Head) -> str:
 def _numbers(values: np.ndarray) -> np.ndarray:
     """Make class numbers of floats; what is none becomes -1."""
     whole = np.where(np.isfinite(values), values, -1).clip(-1, 1e6)
-    return whole.round().astype(np.intp)
+    result: np.ndarray = whole.round().astype(np.intp)
+    return result

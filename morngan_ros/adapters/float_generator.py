@@ -76,7 +76,10 @@ class ForeignNetwork:
             self._warn_of_range(float(output.min()), float(output.max()))
         low, high = self._output_range
         levels = (output - low) * (255 / (high - low))
-        return np.clip(np.rint(levels), 0, 255).astype(np.uint8).transpose(1, 2, 0).copy()
+        result: np.ndarray = (
+            np.clip(np.rint(levels), 0, 255).astype(np.uint8).transpose(1, 2, 0).copy()
+        )
+        return result
 
     def _warn_of_range(self, least: float, most: float) -> None:
         """Say where the first picture does not fit into the range that was given."""

@@ -62,7 +62,8 @@ def _histograms(picture: np.ndarray) -> np.ndarray:
     places = (rows[:, None] * _TILES + columns) * _BINS + picture
     counted = np.bincount(places.ravel(), minlength=_TILES * _TILES * _BINS)
     tiles = counted.reshape(_TILES * _TILES, _BINS)
-    return tiles / np.maximum(1, tiles.sum(1, keepdims=True))
+    result: np.ndarray = tiles / np.maximum(1, tiles.sum(1, keepdims=True))
+    return result
 
 
 def _blend(curves: np.ndarray, step: np.ndarray) -> np.ndarray:
@@ -83,7 +84,8 @@ def _blend(curves: np.ndarray, step: np.ndarray) -> np.ndarray:
         place = step + row[:, None] * (_TILES * _STEPS)
         one, other = (table.take(place + column * _STEPS) for column in (left, right))
         rows.append(one + across * (other - one))
-    return cv2.convertScaleAbs(rows[0] + down[:, None] * (rows[1] - rows[0]))
+    result: np.ndarray = cv2.convertScaleAbs(rows[0] + down[:, None] * (rows[1] - rows[0]))
+    return result
 
 
 def _neighbours(size: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -101,4 +101,5 @@ def cut_off(counts: np.ndarray, low: float, high: float) -> np.ndarray:
     """Limit counts, uint16 or float32, to a window; of integers those that lie in it."""
     if counts.dtype == np.uint16:
         low, high = (min(max(math.ceil(end), 0), 65535) for end in (low, high))
-    return np.clip(counts, counts.dtype.type(low), counts.dtype.type(high))
+    result: np.ndarray = np.clip(counts, counts.dtype.type(low), counts.dtype.type(high))
+    return result

@@ -71,7 +71,8 @@ def can_hold(data: memoryview, height: int, width: int) -> bool:
     if head == _PNG:
         depth, color = struct.unpack_from('>BB', data, 24)
         bits = height * width * depth * _PNG_CHANNELS.get(color, 1)
-        return bits <= 8 * _DEFLATE_LIMIT * len(data)
+        result: bool = bits <= 8 * _DEFLATE_LIMIT * len(data)
+        return result
     if head.startswith(_JPEG):
         # Older OpenCV paints what is missing grey, and says nothing.
         if _JPEG_END not in bytes(data[-_JPEG_PADDING:]):

@@ -13,7 +13,8 @@ _INPUTS = {'image': 'image_raw', 'camera_info': 'camera_info'}
 
 def value(context: LaunchContext, name: str) -> str:
     """Return the value of a launch argument; empty if it was not given."""
-    return LaunchConfiguration(name).perform(context)
+    result: str = LaunchConfiguration(name).perform(context)
+    return result
 
 
 def cameras(context: LaunchContext) -> list[str]:

@@ -216,7 +216,7 @@ class ColorizeNode(LifecycleNode):
 
     # Parameters and enabling
 
-    def _on_parameters(self, parameters: list[Parameter]) -> SetParametersResult:
+    def _on_parameters(self, parameters: 'list[Parameter[Any]]') -> SetParametersResult:
         """Check values together, then let those take effect that can at once."""
         pipeline = self._worker.pipeline
         try:

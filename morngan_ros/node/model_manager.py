@@ -198,7 +198,7 @@ class Loader:
         self, settings: Settings, executor: Executor, *, without_detector: bool = False
     ) -> 'Loading[Pipeline]':
         """Load, while the executor turns to other callbacks; returns what is done."""
-        done: Future = Future(executor=executor)
+        done: Future[None] = Future(executor=executor)
 
         def resume(_: 'Loading[Pipeline]') -> None:
             # Without the models: they would hold themselves through this callback, and stay in

@@ -49,7 +49,7 @@ class Outputs:
         self._image_bytes = 0
         self._advised = False
 
-        def publisher(kind: type, topic: str) -> Publisher:
+        def publisher(kind: type, topic: str) -> 'Publisher[Any]':
             overrides = QoSOverridingOptions.with_default_policies()
             with named_topic(node.resolve_topic_name(topic)):
                 return node.create_publisher(
@@ -68,7 +68,7 @@ class Outputs:
         self._overlay = publisher(Image, 'overlay/image_raw')
         self._detections = publisher(Detection2DArray, 'detections')
 
-    def watched(self, *, detecting: bool) -> list[Publisher]:
+    def watched(self, *, detecting: bool) -> 'list[Publisher[Any]]':
         """List the publishers that have subscribers and something to say.
 
         Args:
@@ -82,13 +82,13 @@ class Outputs:
             publishers.append(self._detections)
         return [p for p in publishers if p.get_subscription_count() > 0]
 
-    def need_detections(self, watched: Collection[Publisher]) -> bool:
+    def need_detections(self, watched: 'Collection[Publisher[Any]]') -> bool:
         """Tell whether somebody watches what the detector finds."""
         return self._detections in watched or self._overlay in watched
 
     def pack(
-        self, watched: Collection[Publisher], result: Result, header: Header, window: Window
-    ) -> list[tuple[Publisher, Any]]:
+        self, watched: 'Collection[Publisher[Any]]', result: Result, header: Header, window: Window
+    ) -> 'list[tuple[Publisher[Any], Any]]':
         """Make the messages that are watched.
 
         Args:
@@ -100,7 +100,7 @@ class Outputs:
         color = result.color
         self._image_bytes = color.nbytes
         self._advise_profile()
-        packed: list[tuple[Publisher, Any]] = []
+        packed: list[tuple[Publisher[Any], Any]] = []
         if self._color in watched:
             packed.append((self._color, to_color_image(color, header, self.encoding)))
         if self._info in watched and (known := self.camera_info()) is not None:

@@ -80,7 +80,7 @@ class ParameterTable:
         ]
         return cls(**cls._values(declared)).checked()
 
-    def changed(self: Table, parameters: Sequence[Parameter]) -> Table:
+    def changed(self: Table, parameters: 'Sequence[Parameter[Any]]') -> Table:
         """Return settings with new values; parameters of other origin are left aside.
 
         Raises:
@@ -122,7 +122,7 @@ class ParameterTable:
         return {entry.name: entry.metadata['takes'] for entry in fields(cls)}.get(name)
 
     @classmethod
-    def _values(cls, parameters: Sequence[Parameter]) -> dict[str, Any]:
+    def _values(cls, parameters: 'Sequence[Parameter[Any]]') -> dict[str, Any]:
         """Read parameters; the arrays of rclpy become tuples, integers floats where wanted.
 
         Raises:

@@ -29,7 +29,8 @@ class Camera:
     @property
     def focal(self) -> float:
         """Focal length of a 45 degree lens."""
-        return self.width / 2 / np.tan(np.radians(22.5))
+        result: float = self.width / 2 / np.tan(np.radians(22.5))
+        return result
 
     @property
     def horizon(self) -> float:
@@ -252,4 +253,5 @@ def _fixed_point(cells: np.ndarray) -> np.ndarray:
     """Turn cells counted from their corner into OpenCV's fixed point, counted from the centre."""
     # Far outside is as good as infinitely far, and keeps OpenCV's 32 bits from overflowing.
     inside = np.clip(cells - 0.5, -20_000, 20_000)
-    return np.round(inside * 2**_SUBPIXEL_BITS).astype(np.int32)
+    result: np.ndarray = np.round(inside * 2**_SUBPIXEL_BITS).astype(np.int32)
+    return result

@@ -78,4 +78,5 @@ def _unsettled(camera: Camera, picture: Picture) -> np.ndarray:
         if thing.draw_glow is not None:
             where = Sprite(camera, thing.extent, 1).where
             unsettled[where] |= owner[where] == 0
-    return unsettled
+    result: np.ndarray = unsettled
+    return result

@@ -375,4 +375,7 @@ def capsule_outlines(ends: np.ndarray, radii: np.ndarray) -> np.ndarray:
     direction = np.arctan2(along[:, 1], along[:, 0])
     angle = direction[:, None] + _HALF_CIRCLES
     circle = np.stack([np.cos(angle), np.sin(angle)], axis=-1)
-    return np.repeat(ends, 8, axis=1) + np.repeat(radii, 8, axis=1)[..., None] * circle
+    result: np.ndarray = (
+        np.repeat(ends, 8, axis=1) + np.repeat(radii, 8, axis=1)[..., None] * circle
+    )
+    return result

@@ -172,7 +172,8 @@ class ThermalScene:
         image += _SHOT_NOISE * rng.standard_normal(image.shape, dtype=np.float32)
         drift = 0.6 * np.sin(2 * np.pi * t / 140) + 0.15 * np.sin(2 * np.pi * t / 23)
         counts = image * _COUNTS_PER_DEGREE + (_COUNTS_AT_ZERO + drift * _COUNTS_PER_DEGREE)
-        return np.clip(np.rint(counts), 0, _FULL_SCALE).astype(np.uint16)
+        result: np.ndarray = np.clip(np.rint(counts), 0, _FULL_SCALE).astype(np.uint16)
+        return result
 
 
 def _car(camera: Camera, car: movers.Car, pose: movers.Pose) -> Thing:
@@ -231,4 +232,5 @@ def _sensor_pattern(height: int, width: int, rng: np.random.Generator) -> np.nda
     pattern: np.ndarray = _PIXEL_PATTERN * rng.standard_normal((height, width), dtype=np.float32)
     pattern += _COLUMN_PATTERN * rng.standard_normal((1, width), dtype=np.float32)
     y, x = np.ogrid[-1 : 1 : height * 1j, -1 : 1 : width * 1j]
-    return (pattern - 0.5 * (x**2 + y**2)).astype(np.float32)
+    result: np.ndarray = (pattern - 0.5 * (x**2 + y**2)).astype(np.float32)
+    return result

@@ -206,7 +206,8 @@ def _commands(
 
 def _replay_report(options: argparse.Namespace) -> Path:
     """Name the file in which the source tells what it published."""
-    return options.out / 'source.json'
+    result: Path = options.out / 'source.json'
+    return result
 
 
 def _wait(

@@ -15,9 +15,9 @@ from typing import NamedTuple
 
 from morngan_ros.errors import FrameError
 from morngan_ros.errors import SourceError
+from morngan_ros.images.suffixes import IMAGE_SUFFIXES
 from morngan_ros.object_finder import Detection
-from morngan_ros.sources.frames import IMAGE_SUFFIXES
-from morngan_ros.sources.frames import read_picture
+from morngan_ros.sources.pictures import read_picture
 from morngan_ros.tools.support import cli
 from morngan_ros.tools.support import to_bag
 from morngan_ros.tools.support.flir_annotations import read_annotations

@@ -16,7 +16,7 @@ import numpy as np
 
 from morngan_ros.errors import FrameError
 from morngan_ros.errors import SourceError
-from morngan_ros.sources.frames import read_picture
+from morngan_ros.sources.pictures import read_picture
 from morngan_ros.tools.support import cli
 from morngan_ros.tools.support import to_bag
 from morngan_ros.tools.support.kaist_annotations import find_annotations

@@ -59,8 +59,8 @@ class Tape(Protocol):
     """What can be played, from the start each time it is iterated over."""
 
     label: str
-    images: Publisher
-    publishers: list[Publisher]
+    images: 'Publisher[Any]'
+    publishers: 'list[Publisher[Any]]'
 
     def __iter__(self) -> Iterator[Event]:
         """Give the events in their order."""

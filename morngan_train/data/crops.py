@@ -7,9 +7,10 @@ import cv2
 import numpy as np
 
 from morngan_train.classes import SMALL_SAMPLE
+from morngan_train.errors import TrainError
 
 
-class CropError(Exception):
+class CropError(TrainError):
     """A picture is too small to cut a crop from."""
 
 

@@ -45,7 +45,8 @@ def distribution_of(pixels: np.ndarray) -> np.ndarray:
     # Six times the difference from the mean, in whole pixels: zero is exactly zero.
     centred = len(SMALL_SAMPLE) * pixels - pixels.sum()
     length = np.linalg.norm(centred)
-    return (centred / length if length else centred).astype(np.float32)
+    result: np.ndarray = (centred / length if length else centred).astype(np.float32)
+    return result
 
 
 class Memory:

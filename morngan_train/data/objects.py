@@ -13,7 +13,6 @@ import numpy as np
 from morngan_train.data.boxes import OBJECTS
 from morngan_train.data.boxes import read_boxes
 from morngan_train.data.crops import Crop
-from morngan_train.data.reading import DataError
 from morngan_train.losses.objects import NONE
 from morngan_train.losses.objects import REGION
 
@@ -33,21 +32,17 @@ class ObjectBoxes:
     Args:
         frames: Paths of the frames; their folders' neighbours hold the boxes.
         wanted: Names of the classes, out of `OBJECTS`, in the order of the head.
-
-    Raises:
-        DataError: No frame has a file.
     """
 
     def __init__(self, frames: Sequence[Path], wanted: Sequence[str]) -> None:
         self._files = [_beside(frame, 'boxes') for frame in frames]
         self._regions = [_beside(frame, 'ignore') for frame in frames]
         self._numbers = {OBJECTS.index(name): i for i, name in enumerate(wanted)}
-        if not any(file.is_file() for file in self._files):
-            folders = ', '.join(sorted({str(file.parent) for file in self._files}))
-            raise DataError(
-                f'losses.objects needs boxes, and there are none in {folders}; copy them, make '
-                'them with `python -m morngan_train boxes`, or set objects: 0'
-            )
+
+    @property
+    def any(self) -> bool:
+        """Whether any frame has labels."""
+        return any(file.is_file() for file in self._files)
 
     def __call__(self, i: int, shape: tuple[int, int]) -> np.ndarray | None:
         """Read the boxes of a frame.

@@ -37,4 +37,5 @@ def read_record(data: Path) -> dict[str, Any]:
 def masks_are_finished(data: Path) -> bool:
     """Tell whether the label maps of a data folder are denoised already; see `read_record`."""
     finished: Masks = 'finished'
-    return read_record(data).get('settings', {}).get(MASKS) == finished
+    result: bool = read_record(data).get('settings', {}).get(MASKS) == finished
+    return result

@@ -7,11 +7,12 @@ import cv2
 import numpy as np
 
 from morngan_ros.exposure import Exposure
+from morngan_train.errors import TrainError
 
 SUFFIXES = frozenset({'.png', '.jpg', '.jpeg', '.bmp', '.tif', '.tiff'})
 
 
-class DataError(Exception):
+class DataError(TrainError):
     """A data folder is incomplete, or a file in it cannot be read."""
 
 

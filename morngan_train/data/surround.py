@@ -138,7 +138,8 @@ def _weight(
         cv2.blur(energy / max(energy.max(), _FLOOR), (11, 11), borderType=cv2.BORDER_REPLICATE)
         for energy in (responses.max(0), _oriented(image, LARGE).max(0))
     )
-    return np.where(fine > coarse, weights.max(0), weights.min(0))
+    result: np.ndarray = np.where(fine > coarse, weights.max(0), weights.min(0))
+    return result
 
 
 def _local_statistics(image: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -156,7 +157,8 @@ def _local_statistics(image: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 def _orientation_alike(responses: np.ndarray, ring: np.ndarray, hole: np.ndarray) -> np.ndarray:
     difference = [_filter(response, hole) - _filter(response, ring) for response in responses]
     square = (np.stack(difference) ** 2).sum(0)
-    return np.exp(-square / (2 * _SPREAD_ORIENTATION**2))
+    result: np.ndarray = np.exp(-square / (2 * _SPREAD_ORIENTATION**2))
+    return result
 
 
 def _alike(feature: np.ndarray, spread: float, ring: np.ndarray) -> np.ndarray:
@@ -181,7 +183,8 @@ def _alike(feature: np.ndarray, spread: float, ring: np.ndarray) -> np.ndarray:
         factor = 2 * spread * np.sqrt(2 * np.pi) / period * np.exp(-((omega * spread) ** 2) / 2)
         wave = np.dstack([np.cos(omega * feature), np.sin(omega * feature)])
         alike += factor * (wave * _filter(wave, ring)).sum(2)
-    return np.clip(alike, 0, 1)
+    result: np.ndarray = np.clip(alike, 0, 1)
+    return result
 
 
 def _thin(strength: np.ndarray, orientation: np.ndarray) -> np.ndarray:
@@ -207,4 +210,5 @@ def _hysteresis(thin: np.ndarray, high: float) -> np.ndarray:
     count, parts = cv2.connectedComponents((thin > high / 2).astype(np.uint8), connectivity=8)
     started = np.zeros(count, bool)
     started[parts[thin >= high]] = True
-    return started[parts].astype(np.uint8) * 255
+    result: np.ndarray = started[parts].astype(np.uint8) * 255
+    return result

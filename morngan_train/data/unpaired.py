@@ -20,6 +20,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from typing import cast
 from typing import TypedDict
 
 import cv2
@@ -252,13 +253,15 @@ class UnpairedCrops(Dataset[Sample]):
         self.low = gather(roots, LOW, shares) if low else None
         self.low_color = self.low.companions(_low_partners) if self.low else []
         self.masks = _masks(self.night) if masked else None
-        self.night_boxes = ObjectBoxes(self.night, objects) if objects else None
-        self.day_boxes = None
-        if objects and self.partners:
-            self.day_boxes = ObjectBoxes(self.partners, objects)
+        self.night_boxes, self.day_boxes = self._open_boxes(objects)
         self.labels = (
             LabelMaps(self.day, recipe.labels.fusion, denoise=denoise) if labelled else None
         )
+
+    def _open_boxes(self, wanted: Sequence[str]) -> tuple[ObjectBoxes | None, ObjectBoxes | None]:
+        """Open the boxes of night frames and of day thermal frames, if there are any."""
+        night, day = (ObjectBoxes(frames, wanted) for frames in (self.night, self.partners or ()))
+        return (night, day) if wanted and (night.any or day.any) else (None, None)
 
     def cache(self) -> int:
         """Decode all pictures and keep them in memory; return the bytes that they take."""
@@ -271,7 +274,7 @@ class UnpairedCrops(Dataset[Sample]):
 
     def __getitem__(self, pick: Pick) -> Sample:
         """Cut the crops of a draw (any number from 0 up), with the night crop that was picked."""
-        sample: Sample = {**self._day(pick.draw), **self._night(pick)}
+        sample = cast(Sample, {**self._day(pick.draw), **self._night(pick)})
         if self.low is not None:
             sample.update(self._low(pick.draw, self.low))  # type: ignore[typeddict-item]
         return sample

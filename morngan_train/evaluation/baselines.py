@@ -87,9 +87,11 @@ class HistogramColors:
         counts = np.bincount(thermal.ravel(), minlength=LEVELS)
         luma = np.interp(_shares(counts), self.shares, np.arange(LEVELS))
         table = [np.interp(luma, np.arange(LEVELS), channel) for channel in self.colors.T]
-        return np.rint(np.stack(table, axis=1)).astype(np.uint8)[thermal]
+        result: np.ndarray = np.rint(np.stack(table, axis=1)).astype(np.uint8)[thermal]
+        return result
 
 
 def _shares(counts: np.ndarray) -> np.ndarray:
     """Return the share of values below each level, half of those at it included."""
-    return (counts.cumsum() - counts / 2) / counts.sum()
+    result: np.ndarray = (counts.cumsum() - counts / 2) / counts.sum()
+    return result

@@ -12,7 +12,7 @@ from morngan_train.checkpoint import CheckpointError
 from morngan_train.data.reading import list_images
 from morngan_train.data.reading import read_rgb
 from morngan_train.data.reading import spread
-from morngan_train.evaluation.predictions import content_digest
+from morngan_train.files import content_digest
 from morngan_train.metrics.realism import parts
 from morngan_train.networks.efficientnet_lite import EfficientNetLite0
 from morngan_train.networks.efficientnet_lite import NO_WEIGHTS

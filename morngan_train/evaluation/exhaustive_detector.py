@@ -93,7 +93,8 @@ class ExhaustiveDetector:
             x2 < width,
             y2 < height,
         ]
-        return np.column_stack([boxes, raw.scores, raw.classes])[~cut.any(axis=1)]
+        result: np.ndarray = np.column_stack([boxes, raw.scores, raw.classes])[~cut.any(axis=1)]
+        return result
 
 
 def open_exhaustive_detector(
@@ -126,7 +127,8 @@ def _planes(head: Head, canvas: np.ndarray) -> np.ndarray:
         return head.planes(canvas)
     # Quantised detectors tip over at the last bit: multiplying by 1 / 255, as OpenCV does,
     # moved the best scores of a frame by 0.02. This is what their makers compute.
-    return (canvas.astype(np.float32) / 255).transpose(2, 0, 1)[None]
+    result: np.ndarray = (canvas.astype(np.float32) / 255).transpose(2, 0, 1)[None]
+    return result
 
 
 def shrink(rgb: np.ndarray, width: int, height: int) -> np.ndarray:
@@ -150,7 +152,8 @@ def shrink(rgb: np.ndarray, width: int, height: int) -> np.ndarray:
 def _shrink_rows(rgb: np.ndarray, rows: int) -> np.ndarray:
     flat = rgb.reshape(len(rgb), -1).astype(np.float64)
     mixed = np.floor(_triangles(len(rgb), rows) @ flat + 0.5)
-    return mixed.clip(0, 255).astype(np.uint8).reshape(rows, *rgb.shape[1:])
+    result: np.ndarray = mixed.clip(0, 255).astype(np.uint8).reshape(rows, *rgb.shape[1:])
+    return result
 
 
 @lru_cache(16)

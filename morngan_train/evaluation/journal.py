@@ -1,7 +1,5 @@
 """What is known of the frames so far, so that an interrupted evaluation goes on where it was."""
 
-from collections.abc import Iterable
-import hashlib
 import json
 from pathlib import Path
 from typing import Any
@@ -55,12 +53,3 @@ def _entry(line: str) -> tuple[str, Any] | None:
 def journal_of(path: Path) -> Path:
     """Name the journal of the JSON file that an evaluation will write."""
     return path.with_name(f'{path.name}.frames')
-
-
-def digest(files: Iterable[Path]) -> str:
-    """Return a digest of the names, sizes and times of files: another one after any change."""
-    total = hashlib.sha256()
-    for path in files:
-        state = path.stat()
-        total.update(f'{path.resolve()}\0{state.st_size}\0{state.st_mtime_ns}\n'.encode())
-    return total.hexdigest()

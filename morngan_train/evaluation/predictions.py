@@ -1,8 +1,6 @@
 """What detectors and parsers made of the pictures elsewhere: a file for each frame."""
 
-from collections.abc import Iterable
 from collections.abc import Sequence
-import hashlib
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +11,7 @@ from morngan_train.data.reading import find_companions
 from morngan_train.evaluation.dataset import read_mask
 from morngan_train.evaluation.exhaustive_detector import BoxesByClass
 from morngan_train.evaluation.exhaustive_detector import WHOLE
+from morngan_train.files import content_digest
 
 CURE = 'a file of every frame of testB is needed (one of boxes may be empty)'
 
@@ -63,12 +62,3 @@ class SeenScenes:
     def parse(self, index: int, rgb: np.ndarray) -> np.ndarray:
         """Read what was seen in a picture, see `scorers.Parser`; DataError as of `read_mask`."""
         return read_mask(self.files[index], rgb)
-
-
-def content_digest(files: Iterable[Path]) -> str:
-    """Return a digest of the names and contents of files: the same wherever they lie."""
-    total = hashlib.sha256()
-    for path in files:
-        content = hashlib.sha256(path.read_bytes()).hexdigest()
-        total.update(f'{path.name}\0{content}\n'.encode())
-    return total.hexdigest()

@@ -12,6 +12,7 @@ from rich.table import Table
 
 from morngan_train.evaluation.journal import journal_of
 from morngan_train.evaluation.scorers import Scores
+from morngan_train.files import write_text
 from morngan_train.metrics.segmentation import MEANS
 
 
@@ -32,9 +33,7 @@ def show(about: dict[str, Any], scores: Scores) -> None:
 
 def write(path: Path, about: dict[str, Any], scores: Scores) -> None:
     """Write the JSON file, whole or not at all; then its journal is of no more use."""
-    part = path.with_name(f'{path.name}.part')
-    part.write_text(json.dumps(_finite({**about, 'scores': scores}), indent=2), 'utf-8')
-    part.replace(path)
+    write_text(path, json.dumps(_finite({**about, 'scores': scores}), indent=2))
     journal_of(path).unlink(missing_ok=True)
     print(f'wrote {path}')
 

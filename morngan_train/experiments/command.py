@@ -2,7 +2,6 @@
 
 import argparse
 from collections.abc import Sequence
-from dataclasses import replace
 from functools import partial
 import os
 from pathlib import Path
@@ -18,43 +17,38 @@ from morngan_ros.tools.support.cluster import ADDRESS_HELP
 from morngan_ros.tools.support.cluster import Job
 from morngan_train.data.loader import MOST_WORKERS
 from morngan_train.evaluation.dataset import open_test_set
-from morngan_train.experiments.budget import equal_budget
 from morngan_train.experiments.budget import steps_of
 from morngan_train.experiments.cost import Clock
-from morngan_train.experiments.errors import ExperimentError
 from morngan_train.experiments.errors import StoppedError
 from morngan_train.experiments.folder import check_begun
 from morngan_train.experiments.folder import differences
 from morngan_train.experiments.folder import FOREIGN
 from morngan_train.experiments.folder import MODEL
 from morngan_train.experiments.folder import SCORES
+from morngan_train.experiments.plan import base_of
+from morngan_train.experiments.plan import choose
+from morngan_train.experiments.plan import plan
 from morngan_train.experiments.queue import run_here
 from morngan_train.experiments.queue import run_on_ray
 from morngan_train.experiments.results import on_screen
 from morngan_train.experiments.results import outcomes
 from morngan_train.experiments.results import sheets
 from morngan_train.experiments.results import write_results
-from morngan_train.experiments.rows import DIRECTIONS
 from morngan_train.experiments.rows import ON_KAIST
-from morngan_train.experiments.rows import Place
 from morngan_train.experiments.rows import Row
-from morngan_train.experiments.rows import rows_of
 from morngan_train.experiments.rows import Scale
 from morngan_train.experiments.rows import shipped
 from morngan_train.experiments.rows import TableName
+from morngan_train.experiments.run import EvaluationTools
 from morngan_train.experiments.run import finish
-from morngan_train.experiments.run import judge
-from morngan_train.experiments.run import Judges
+from morngan_train.experiments.run import score_source
 from morngan_train.experiments.run import Training
-from morngan_train.recipe import load_recipe
 from morngan_train.recipe import Recipe
 from morngan_train.recipe.phases import total_epochs
 from morngan_train.recipe.precision import CHOICES
 from morngan_train.report.command import write_report
 from morngan_train.training.fabric import open_fabric
 from morngan_train.training.trainer import open_data
-
-COMPACT = 'compact_flir'
 
 
 def add_parser(commands: 'argparse._SubParsersAction[argparse.ArgumentParser]') -> None:
@@ -163,7 +157,7 @@ def run(args: argparse.Namespace) -> int:
         MornganError: Detector or parser cannot be used.
     """
     rows = plan(args)
-    chosen = _choose(rows, args.rows)
+    chosen = choose(rows, args.rows)
     # Tables 3 and 4 have the same rows: what one has trained is there for the other.
     group = 'kaist' if args.table in ON_KAIST else args.table
     out = args.out or _path(f'runs/{group}_{args.scale}')
@@ -173,16 +167,16 @@ def run(args: argparse.Namespace) -> int:
     for row in chosen:
         open_data(row.recipe, row.train)
         open_test_set(row.test)
-    judges = _judges(args)
-    judges.check()
+    tools = _tools(args)
+    tools.check()
     if args.dry_run:
         _dry_run(args, rows, chosen, _fabric(args, chosen[0]))
         return 0
     if args.ray is None:
         _fabric(args, chosen[0])  # an accelerator that is not there must come out now
-    # The other rows of a table need the same judges.
+    # The other rows of a table need the same tools.
     others = [r for r in rows if r not in chosen and (out / r.name / MODEL).exists()]
-    jobs = [*_foreign_jobs(args, out, judges), *_row_jobs(args, [*chosen, *others], out, judges)]
+    jobs = [*_foreign_jobs(args, out, tools), *_row_jobs(args, [*chosen, *others], out, tools)]
     out.mkdir(parents=True, exist_ok=True)
     done = partial(_write, args.table, rows, out)
     try:
@@ -196,110 +190,42 @@ def run(args: argparse.Namespace) -> int:
     return 1 if problems else 0
 
 
-def _judges(args: argparse.Namespace) -> Judges:
+def _tools(args: argparse.Namespace) -> EvaluationTools:
     jobs = args.jobs or (args.workers + 1 if args.ray else os.cpu_count() or 1)
-    return Judges(args.detector, args.parser, jobs)
+    return EvaluationTools(args.detector, args.parser, jobs)
 
 
 def _fabric(args: argparse.Namespace, row: Row) -> Fabric:
-    fabric = open_fabric(args.accelerator, args.precision or row.recipe.precision)
-    fabric.launch()
-    return fabric
+    return open_fabric(args.accelerator, args.precision or row.recipe.precision)
 
 
-def _foreign_jobs(args: argparse.Namespace, out: Path, judges: Judges) -> list[Job]:
+def _foreign_jobs(args: argparse.Namespace, out: Path, tools: EvaluationTools) -> list[Job]:
     """List what is to be done for models and pictures that were made elsewhere."""
     jobs = []
     for name, source in args.foreign:
         # What is no file is a baseline of `evaluate`.
         absolute = str(Path(source).resolve()) if Path(source).exists() else source
         folder = out / f'{FOREIGN}{name}'
-        data = args.data_kaist if name.endswith('_fk') else args.data
-        jobs.append(Job(name, partial(judge, absolute, folder, data, judges), judges.jobs))
+        to_kaist = args.table == 'table6' and name.endswith('_fk')
+        data = args.data_kaist if to_kaist else args.data
+        jobs.append(Job(name, partial(score_source, absolute, folder, data, tools), tools.jobs))
     return jobs
 
 
 def _row_jobs(
-    args: argparse.Namespace, rows: Sequence[Row], out: Path, judges: Judges
+    args: argparse.Namespace, rows: Sequence[Row], out: Path, tools: EvaluationTools
 ) -> list[Job]:
     """List what is to be done for rows: one device of the accelerator each."""
     training = Training(args.accelerator, args.precision, args.workers)
-    cores, gpus = max(judges.jobs, args.workers + 1), int(args.accelerator == 'cuda')
+    cores, gpus = max(tools.jobs, args.workers + 1), int(args.accelerator == 'cuda')
     return [
-        Job(row.name, partial(finish, row, out / row.name, training, judges), cores, gpus)
+        Job(row.name, partial(finish, row, out / row.name, training, tools), cores, gpus)
         for row in rows
     ]
 
 
 def _write(table: TableName, rows: Sequence[Row], out: Path) -> None:
     write_results(table, outcomes(rows, out), out)
-
-
-def plan(args: argparse.Namespace) -> list[Row]:
-    """Return all rows of the table that was asked for, with an equal budget.
-
-    Raises:
-        ExperimentError: Options do not fit together, or there are too few steps.
-        RecipeError: A recipe cannot be used.
-        DataError: The steps of an epoch depend on a data folder that cannot be used.
-    """
-    _check_foreign(args.table, [name for name, _ in args.foreign])
-    kaist = args.data if args.table in ON_KAIST else args.data_kaist
-    place = Place(args.scale, args.data, kaist, _base(args))
-    rows = rows_of(args.table, place)
-    if args.seed is not None:
-        rows = [_changed(row, seed=args.seed) for row in rows]
-    if args.steps is not None:
-        return equal_budget(rows, args.steps)
-    # Without a number, each data set has the authors' number of steps.
-    budgets = {args.data: place.base_on('flir')}
-    if kaist:
-        budgets[kaist] = place.base_on('kaist')
-    equal: dict[str, Row] = {}
-    for data, base in budgets.items():
-        mine = [row for row in rows if row.train == data]
-        if mine:
-            equal |= {row.name: row for row in equal_budget(mine, _steps_of_base(base, data))}
-    return [equal[row.name] for row in rows]
-
-
-def _check_foreign(table: TableName, names: Sequence[str]) -> None:
-    if names and table in ('table5', 'table7'):
-        raise ExperimentError(f'--foreign: {table} compares variants of one method, not methods')
-    for name in names if table == 'table6' else ():
-        if name.rpartition('_')[2] not in DIRECTIONS:
-            raise ExperimentError(
-                f'--foreign {name}: in table6 names end in _kf (trained on KAIST, tested on FLIR) '
-                'or _fk'
-            )
-
-
-def _base(args: argparse.Namespace) -> Recipe | None:
-    if args.scale == 'compact':
-        return load_recipe(args.base) if args.base else shipped(COMPACT)
-    if args.base:
-        raise ExperimentError('--base belongs to --scale compact: at full scale recipes are whole')
-    return None
-
-
-def _steps_of_base(base: Recipe, data: Path) -> int:
-    return (base.steps_per_epoch or len(open_data(base, data))) * total_epochs(base.schedule)
-
-
-def _changed(row: Row, **changes: object) -> Row:
-    return replace(row, recipe=row.recipe.model_copy(update=changes))
-
-
-def _choose(rows: Sequence[Row], wanted: Sequence[str] | None) -> list[Row]:
-    """Return the rows that are wanted, in the order of the table; all without a wish."""
-    numbered = {str(number): row for number, row in enumerate(rows, 1)}
-    known = numbered | {row.name: row for row in rows}
-    for name in wanted or ():
-        if name not in known:
-            names = ', '.join(f'{number} {row.name}' for number, row in numbered.items())
-            raise ExperimentError(f'there is no row {name!r}; there are {names}')
-    chosen = {known[name].name for name in wanted or known}
-    return [row for row in rows if row.name in chosen]
 
 
 def _dry_run(
@@ -309,7 +235,7 @@ def _dry_run(
     clock = Clock(fabric)
     console = Console(stderr=True)
     shown = Table('', 'row', 'the paper calls it', 'told from the base by', 'steps', 'hours')
-    base = _base(args) or shipped('kaist' if args.table in ON_KAIST else 'flir')
+    base = base_of(args) or shipped('kaist' if args.table in ON_KAIST else 'flir')
     numbers = {row.name: number for number, row in enumerate(rows, 1)}
     total = 0.0
     for row in track(chosen, 'timing', console=console):

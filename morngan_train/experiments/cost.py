@@ -51,7 +51,8 @@ class Clock:
         crops = open_data(row.recipe, row.train)
         picks = [Pick(draw) for draw in range(row.recipe.optimizer.batch_size)]
         batch: Any = self.fabric.to_device(default_collate([crops[pick] for pick in picks]))
-        return batch
+        result: Sample = batch
+        return result
 
     def _once(self, step: Step, batch: Sample, phase: Phase, epoch: int) -> float:
         for _ in range(2):

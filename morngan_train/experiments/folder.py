@@ -9,6 +9,7 @@ from typing import Any
 from morngan_train.experiments.budget import steps_of
 from morngan_train.experiments.errors import ExperimentError
 from morngan_train.experiments.rows import Row
+from morngan_train.files import write_text
 from morngan_train.recipe import parse_recipe
 from morngan_train.recipe import Recipe
 
@@ -96,10 +97,3 @@ def read_json(path: Path) -> dict[str, Any]:
 def write_json(path: Path, content: dict[str, Any]) -> None:
     """Write a file whole, or leave the one before."""
     write_text(path, json.dumps(content, indent=2, ensure_ascii=False))
-
-
-def write_text(path: Path, text: str) -> None:
-    """Write a file, likewise."""
-    partial = path.with_name(f'{path.name}.partial')
-    partial.write_text(text, encoding='utf-8')
-    partial.replace(path)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from morngan_ros.tools.support.cluster import Job
 from morngan_ros.tools.support.cluster import spread
 from morngan_train.experiments.errors import StoppedError
-from morngan_train.training.step import NonFiniteLossError
+from morngan_train.training.ledger import NonFiniteLossError
 
 
 def run_here(jobs: Sequence[Job], done: Callable[[], None]) -> list[str]:

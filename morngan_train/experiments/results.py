@@ -14,11 +14,11 @@ from morngan_train.experiments.folder import progress
 from morngan_train.experiments.folder import read_json
 from morngan_train.experiments.folder import SCORES
 from morngan_train.experiments.folder import write_json
-from morngan_train.experiments.folder import write_text
 from morngan_train.experiments.rows import DIRECTIONS
 from morngan_train.experiments.rows import PUBLISHED
 from morngan_train.experiments.rows import Row
 from morngan_train.experiments.rows import TableName
+from morngan_train.files import write_text
 from morngan_train.published import published_table
 from morngan_train.published import PublishedTable
 

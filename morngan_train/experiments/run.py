@@ -1,6 +1,5 @@
 """What is done for a row: train, export, evaluate, each from where it was left."""
 
-import argparse
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -8,9 +7,10 @@ from typing import Any
 from rich.console import Console
 
 from morngan_train.data.boxes import OBJECTS
-from morngan_train.evaluation import command as evaluate_command
+from morngan_train.evaluation.evaluate import evaluate
+from morngan_train.evaluation.evaluate import EvaluationRequest
 from morngan_train.evaluation.exhaustive_detector import open_exhaustive_detector
-from morngan_train.evaluation.journal import digest
+from morngan_train.evaluation.results import show
 from morngan_train.experiments.errors import ExperimentError
 from morngan_train.experiments.errors import StoppedError
 from morngan_train.experiments.folder import begin
@@ -22,6 +22,7 @@ from morngan_train.experiments.folder import write_json
 from morngan_train.experiments.rows import Row
 from morngan_train.export import export
 from morngan_train.export import load_trained
+from morngan_train.files import state_digest
 from morngan_train.recipe.precision import Choice
 from morngan_train.scene_parser.onnx_parser import SceneParser
 from morngan_train.training.fabric import open_fabric
@@ -35,7 +36,7 @@ PROVIDER = 'cpu'
 
 
 @dataclass(frozen=True, slots=True)
-class Judges:
+class EvaluationTools:
     """What looks at the pictures.
 
     Attributes:
@@ -81,7 +82,7 @@ class Training:
     workers: int
 
 
-def finish(row: Row, folder: Path, training: Training, judges: Judges) -> None:
+def finish(row: Row, folder: Path, training: Training, tools: EvaluationTools) -> None:
     """Do what is left to do for a row; where it was left does not matter.
 
     Raises:
@@ -91,14 +92,13 @@ def finish(row: Row, folder: Path, training: Training, judges: Judges) -> None:
     begin(row, folder)
     if not (folder / MODEL).exists():
         _train(row, folder, training)
-    judge(str(folder / MODEL), folder, row.test, judges)
+    score_source(str(folder / MODEL), folder, row.test, tools)
 
 
 def _train(row: Row, folder: Path, training: Training) -> None:
     _say(f'{row.name}: {row.recipe.description}')
     precision = training.precision or row.recipe.precision
     fabric = open_fabric(training.accelerator, precision)
-    fabric.launch()
     trainer = Trainer(row.recipe, row.train, folder, fabric, workers=training.workers)
     last = folder / 'last.pt'
     if last.is_file():
@@ -117,39 +117,41 @@ def _say(text: str) -> None:
     Console().print(text, style='bold', markup=False, highlight=False, soft_wrap=True)
 
 
-def judge(source: str, folder: Path, data: Path, judges: Judges) -> None:
+def score_source(source: str, folder: Path, data: Path, tools: EvaluationTools) -> None:
     """Evaluate a model or a folder of pictures into `scores.json` and `pictures/`, if need be.
 
     Args:
         source: What `evaluate` takes.
         folder: To write to.
         data: Data folder with the frames to test on.
-        judges: Detector and parser.
+        tools: Detector and parser.
 
     Raises:
         StoppedError: By Ctrl-C.
     """
     scores = folder / SCORES
-    asked = _asked(source, data, judges)
+    asked = _asked(source, data, tools)
     if scores.exists() and read_json(scores).get('asked') == asked:
         return
-    options = [source, '--data', str(data), '--json', str(scores), '--provider', PROVIDER]
-    options += ['--pictures', str(folder / 'pictures'), '--jobs', str(judges.jobs)]
-    for name, path in (('--detector', judges.detector), ('--parser', judges.parser)):
-        options += [name, str(path)] if path else []
-    if evaluate_command.run(_evaluation(options)):
-        raise StoppedError
+    request = EvaluationRequest(
+        source=source,
+        data=data,
+        detector=tools.detector,
+        parser=tools.parser,
+        json=scores,
+        pictures=folder / 'pictures',
+        provider=PROVIDER,
+        jobs=tools.jobs,
+    )
+    try:
+        evaluation = evaluate(request)
+    except KeyboardInterrupt:
+        raise StoppedError from None
+    show(evaluation.about, evaluation.scores)
     write_json(scores, read_json(scores) | {'asked': asked})
 
 
-def _evaluation(options: list[str]) -> argparse.Namespace:
-    """Read options as the command line does."""
-    parser = argparse.ArgumentParser()
-    evaluate_command.add_parser(parser.add_subparsers())
-    return parser.parse_args(['evaluate', *options])
-
-
-def _asked(source: str, data: Path, judges: Judges) -> dict[str, Any]:
+def _asked(source: str, data: Path, tools: EvaluationTools) -> dict[str, Any]:
     """Tell what scores depend on: when it changes, they are measured again."""
     path = Path(source)
     made = sorted(path.iterdir()) if path.is_dir() else [path] if path.is_file() else []
@@ -157,7 +159,7 @@ def _asked(source: str, data: Path, judges: Judges) -> dict[str, Any]:
     return {
         'version': SCORES_VERSION,
         'source': source,
-        'made': digest(made),
-        'frames': digest(sorted(frames)),
-        'judges': digest(path for path in (judges.detector, judges.parser) if path),
+        'made': state_digest(made),
+        'frames': state_digest(sorted(frames)),
+        'judges': state_digest(path for path in (tools.detector, tools.parser) if path),
     }

@@ -14,10 +14,12 @@ import onnxruntime
 import torch
 
 from morngan_train import checkpoint
+from morngan_train.errors import TrainError
 from morngan_train.export.quantize import psnr
 from morngan_train.export.quantize import quantize
 from morngan_train.export.quantize import residual_convolutions
 from morngan_train.export.quantize import wide_convolutions
+from morngan_train.files import written_whole
 from morngan_train.networks.colorizer import Colorizer
 from morngan_train.recipe import parse_recipe
 from morngan_train.recipe import Recipe
@@ -32,7 +34,7 @@ BOX_TOLERANCE = 0.5
 FIDELITY_FRAMES = 8
 
 
-class ExportError(Exception):
+class ExportError(TrainError):
     """The exported file does not do what the PyTorch generator does."""
 
 
@@ -119,9 +121,8 @@ def export(
         metadata['psnr_to_fp32'] = round(_fidelity(exact, model, calibration[:FIDELITY_FRAMES]), 1)
     onnx.helper.set_model_props(model, {'morngan': json.dumps(metadata)})
     onnx.checker.check_model(model)
-    partial = path.with_suffix('.partial')
-    onnx.save(model, partial)
-    partial.replace(path)
+    with written_whole(path) as partial:
+        onnx.save(model, partial)
     return metadata
 
 

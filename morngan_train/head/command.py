@@ -60,6 +60,7 @@ def add_parser(commands: 'argparse._SubParsersAction[argparse.ArgumentParser]') 
 def run(arguments: argparse.Namespace) -> int:
     """Train, then write a checkpoint that `export` takes."""
     state = checkpoint.load(arguments.init)
+    torch.manual_seed(arguments.seed)  # of a fresh head
     recipe, translator = _with_head(state, arguments.init, afresh=arguments.afresh)
     crops = ObjectCrops(
         arguments.data,
@@ -70,7 +71,6 @@ def run(arguments: argparse.Namespace) -> int:
         arguments.shares,
     )
     device = Fabric(accelerator=arguments.accelerator, devices=1).device
-    torch.manual_seed(arguments.seed)
     with _progress() as progress:
         task = progress.add_task('head', total=arguments.steps, loss=0.0)
         shown = [0.0]

@@ -76,6 +76,8 @@ class ObjectCrops(Dataset[ObjectSample]):
             )
         self.frames = frames
         self.boxes = ObjectBoxes(frames, wanted)
+        if not self.boxes.any:
+            raise DataError(f'{", ".join(map(str, roots))}: no frame has a file of boxes')
         self.jitter, self.seed, self.draws = jitter, seed, draws
 
     def __len__(self) -> int:

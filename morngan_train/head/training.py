@@ -58,7 +58,7 @@ def train_head(
             features = decoder.merged(translator.encoder(batch['frame'].to(device)))
         centres, sides = head(*features)
         loss = objects_loss(centres, sides, batch['objects'].to(device), batch['boxed'].to(device))
-        value = float(loss)
+        value = float(loss.detach())
         if not math.isfinite(value):
             raise FloatingPointError(f'the loss of the head is {value} at step {step}')
         optimizer.zero_grad(set_to_none=True)

@@ -95,13 +95,15 @@ def fuse(
     """
     _check('Cityscapes', cityscapes)
     if coco is None:
-        return _ALONE[cityscapes, UNLABELLED]
+        alone: np.ndarray = _ALONE[cityscapes, UNLABELLED]
+        return alone
     _check('COCO', coco)
     if coco.shape != cityscapes.shape:
         raise ValueError(
             f'the Cityscapes mask is {cityscapes.shape}, the COCO mask {coco.shape} (rows, columns)'
         )
-    return _TABLES[mode][cityscapes, coco]
+    fused: np.ndarray = _TABLES[mode][cityscapes, coco]
+    return fused
 
 
 def _check(name: str, mask: np.ndarray) -> None:

@@ -22,7 +22,8 @@ def _branch(real: Sequence[torch.Tensor], fake: Sequence[torch.Tensor], e: Error
             for weight, r, f in zip(weights, real, fake, strict=True)
         ]
     ).sum()
-    return total / (n * sum(weights))
+    result: torch.Tensor = total / (n * sum(weights))
+    return result
 
 
 def _mean_over_branches(real: Scores, fake: Scores, error: Error) -> torch.Tensor:

@@ -25,6 +25,7 @@ from morngan_train.classes import UNLABELLED
 from morngan_train.data.prepared import masks_are_finished
 from morngan_train.data.reading import list_images
 from morngan_train.data.reading import read_rgb
+from morngan_train.files import written_whole
 from morngan_train.labels.denoising import denoise_day
 from morngan_train.labels.fusion import fuse
 from morngan_train.masks.teachers import MaskFolder
@@ -217,10 +218,8 @@ def _label_all(teacher: Teacher, pictures: list[Path], folder: Path, jobs: int) 
 def _label(teacher: Teacher, folder: Path, picture: Path) -> None:
     """Write the mask of a picture, whole or not at all."""
     labels = teacher(picture.stem, read_rgb(picture))
-    path = folder / f'{picture.stem}.png'
-    unfinished = path.with_suffix('.tmp')
-    unfinished.write_bytes(cv2.imencode('.png', labels)[1].tobytes())
-    unfinished.replace(path)
+    with written_whole(folder / f'{picture.stem}.png') as partial:
+        partial.write_bytes(cv2.imencode('.png', labels)[1].tobytes())
 
 
 def _parallel(work: Callable[[Path], T], pictures: list[Path], jobs: int, what: str) -> Iterator[T]:

@@ -33,6 +33,7 @@ from morngan_train.data.reading import check_size
 from morngan_train.data.reading import DataError
 from morngan_train.data.reading import find_companions
 from morngan_train.data.reading import read_map
+from morngan_train.errors import TrainError
 from morngan_train.recipe.recipe import DayEnhancement
 
 INSTALL = 'pip install -r requirements/teachers.txt'
@@ -63,7 +64,7 @@ CITYSCAPES: ClassMap = {_SPELLED.get(label, label.name.lower()): int(label) for 
 """Cityscapes' class names as networks spell them -> trainIds; names, because orders differ."""
 
 
-class TeacherError(Exception):
+class TeacherError(TrainError):
     """A teacher cannot be opened."""
 
 

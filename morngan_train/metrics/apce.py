@@ -34,7 +34,10 @@ def kept_edges(thermal: np.ndarray, color: np.ndarray) -> np.ndarray:
     there = edge_levels(ridges(thermal))
     kept = np.minimum(there, edge_levels(ridges(gray(color))))
     edges = _count(there)
-    return np.divide(_count(kept), edges, out=np.full(THRESHOLDS, np.nan), where=edges > 0)
+    result: np.ndarray = np.divide(
+        _count(kept), edges, out=np.full(THRESHOLDS, np.nan), where=edges > 0
+    )
+    return result
 
 
 def average_curve(pictures: Sequence[np.ndarray] | Sequence[Sequence[float]]) -> np.ndarray:
@@ -50,7 +53,8 @@ def average_curve(pictures: Sequence[np.ndarray] | Sequence[Sequence[float]]) ->
     curves = np.stack([np.asarray(curve, np.float64) for curve in pictures])
     counted = np.isfinite(curves)
     sums, counts = np.where(counted, curves, 0.0).sum(axis=0), counted.sum(axis=0)
-    return np.divide(sums, counts, out=np.full(sums.shape, np.nan), where=counts > 0)
+    result: np.ndarray = np.divide(sums, counts, out=np.full(sums.shape, np.nan), where=counts > 0)
+    return result
 
 
 def apce(pictures: Sequence[np.ndarray] | Sequence[Sequence[float]]) -> float:

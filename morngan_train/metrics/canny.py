@@ -18,7 +18,8 @@ _RED, _GREEN, _BLUE = 0.298936, 0.587043, 0.114021
 def gray(rgb: np.ndarray) -> np.ndarray:
     """Return the luma of uint8 [H, W, 3] RGB, rounded to uint8 [H, W] as MATLAB's rgb2gray does."""
     luma = rgb @ np.array([_RED, _GREEN, _BLUE])
-    return np.rint(luma).clip(0, 255).astype(np.uint8)
+    result: np.ndarray = np.rint(luma).clip(0, 255).astype(np.uint8)
+    return result
 
 
 def ridges(image: np.ndarray) -> np.ndarray:

@@ -140,18 +140,21 @@ def overlaps(boxes: np.ndarray, others: np.ndarray) -> np.ndarray:
     """Return the intersections of boxes [N, 4] and [M, 4] in squared pixels, float [N, M]."""
     low = np.maximum(boxes[:, None, :2], others[None, :, :2])
     high = np.minimum(boxes[:, None, 2:], others[None, :, 2:])
-    return np.clip(high - low, 0, None).prod(axis=2)
+    result: np.ndarray = np.clip(high - low, 0, None).prod(axis=2)
+    return result
 
 
 def ious(boxes: np.ndarray, others: np.ndarray) -> np.ndarray:
     """Return intersection over union of boxes [N, 4] and [M, 4], float [N, M]."""
     common = overlaps(boxes, others)
     union: np.ndarray = _area(boxes)[:, None] + _area(others) - common
-    return common / np.maximum(union, 1e-12)
+    result: np.ndarray = common / np.maximum(union, 1e-12)
+    return result
 
 
 def _area(boxes: np.ndarray) -> np.ndarray:
-    return (boxes[:, 2:] - boxes[:, :2]).prod(axis=1)
+    result: np.ndarray = (boxes[:, 2:] - boxes[:, :2]).prod(axis=1)
+    return result
 
 
 def _judge_all(pictures: Sequence[Boxes], threshold: float) -> tuple[np.ndarray, np.ndarray]:

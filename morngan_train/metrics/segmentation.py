@@ -81,7 +81,8 @@ def iou(counts: np.ndarray) -> np.ndarray:
     hits = counts.diagonal().astype(np.float64)
     there = counts.sum(axis=1)
     union = there + counts[:, :CLASSES].sum(axis=0) - hits
-    return np.divide(hits, union, out=np.full(CLASSES, np.nan), where=there > 0)
+    result: np.ndarray = np.divide(hits, union, out=np.full(CLASSES, np.nan), where=there > 0)
+    return result
 
 
 def mean(values: Sequence[float] | np.ndarray) -> float:

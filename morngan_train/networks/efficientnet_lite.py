@@ -78,7 +78,8 @@ class _Block(nn.Module):
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         y = x if self.expand is None else F.relu6(self.expand(x))
         y = self.project(F.relu6(self.depthwise(y)))
-        return x + y if self.adds else y
+        result: torch.Tensor = x + y if self.adds else y
+        return result
 
 
 class EfficientNetLite0(nn.Module):

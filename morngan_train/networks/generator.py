@@ -41,7 +41,8 @@ class ResidualBlock(nn.Module):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Return x + body(x), same shape."""
-        return x + self.body(x)
+        result: torch.Tensor = x + self.body(x)
+        return result
 
 
 def _downsample(c_in: int, c_out: int) -> list[nn.Module]:
@@ -98,7 +99,8 @@ class Encoder(nn.Module):
 
     def forward(self, image: torch.Tensor) -> torch.Tensor:
         """Encode an image."""
-        return self.layers(image)
+        result: torch.Tensor = self.layers(image)
+        return result
 
     def compared(self, features: torch.Tensor) -> torch.Tensor:
         """Return what ACA compares: [N, C, H/4, W/4]."""
@@ -182,7 +184,8 @@ class Translator(nn.Module):
 
     def forward(self, image: torch.Tensor) -> torch.Tensor:
         """Translate [N, 3, H, W] in [-1, 1] to the same shape and range."""
-        return self.decoder(self.encoder(image))
+        result: torch.Tensor = self.decoder(self.encoder(image))
+        return result
 
 
 def build_translator(

@@ -19,7 +19,10 @@ class InstanceNorm2d(nn.InstanceNorm2d):
     def forward(self, input: torch.Tensor) -> torch.Tensor:
         """Normalise each channel of each picture, [N, C, H, W] -> the same shape."""
         y = super().forward(input)
-        return _ContiguousGradient.apply(y) if y.requires_grad else y
+        if not y.requires_grad:
+            return y
+        contiguous: torch.Tensor = _ContiguousGradient.apply(y)  # type: ignore[no-untyped-call]
+        return contiguous
 
 
 class _ContiguousGradient(torch.autograd.Function):

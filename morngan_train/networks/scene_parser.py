@@ -59,7 +59,8 @@ class Bottleneck(nn.Module):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Return x + body(x), same shape."""
-        return x + self.body(x)
+        result: torch.Tensor = x + self.body(x)
+        return result
 
 
 class Rise(nn.Module):
@@ -78,7 +79,8 @@ class Rise(nn.Module):
     def forward(self, deep: torch.Tensor, shallow: torch.Tensor) -> torch.Tensor:
         """[N, deep, h, w] and [N, shallow, H, W] -> [N, WIDTH, H, W]."""
         up = F.interpolate(self.deep(deep), size=shallow.shape[-2:], mode='bilinear')
-        return self.join(up + self.shallow(shallow))
+        result: torch.Tensor = self.join(up + self.shallow(shallow))
+        return result
 
 
 class ParserNetwork(nn.Module):
@@ -135,7 +137,8 @@ class ParserNetwork(nn.Module):
         x = x + self.whole(x)
         for rise, level in zip(self.rises, reversed(levels[:-1]), strict=True):
             x = rise(x, level)
-        return x
+        result: torch.Tensor = x
+        return result
 
     def classify(self, features: torch.Tensor, *, dropout: bool) -> torch.Tensor:
         """Score the classes: [N, WIDTH, h, w] -> logits [N, 19, h, w].
@@ -144,7 +147,8 @@ class ParserNetwork(nn.Module):
             features: Of `features`.
             dropout: Whether some channels are dropped at random, as in training.
         """
-        return self.head(F.dropout2d(features, DROPOUT, training=dropout))
+        result: torch.Tensor = self.head(F.dropout2d(features, DROPOUT, training=dropout))
+        return result
 
     def forward(self, image: torch.Tensor) -> torch.Tensor:
         """Score the classes at a quarter of the size, with dropout in training mode.

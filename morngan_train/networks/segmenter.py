@@ -51,7 +51,8 @@ class ZeroPaddedBlock(nn.Module):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Return x + body(x), same shape."""
-        return x + self.body(x)
+        result: torch.Tensor = x + self.body(x)
+        return result
 
 
 class SpatialPyramid(nn.Module):
@@ -78,7 +79,10 @@ class SpatialPyramid(nn.Module):
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Look at every pixel's surroundings at several distances."""
         pooled = self.pooled(x).expand_as(x)
-        return self.project(torch.cat([*(branch(x) for branch in self.branches), pooled], dim=1))
+        result: torch.Tensor = self.project(
+            torch.cat([*(branch(x) for branch in self.branches), pooled], dim=1)
+        )
+        return result
 
 
 class Segmenter(nn.Module):
@@ -121,7 +125,8 @@ class Segmenter(nn.Module):
             [N, 4·nsf, H, W].
         """
         x = torch.cat([image, coordinates(image)], dim=1)
-        return self.pyramid(self.up(self.front(x)))
+        result: torch.Tensor = self.pyramid(self.up(self.front(x)))
+        return result
 
     def classify(self, features: torch.Tensor, *, dropout: bool) -> torch.Tensor:
         """Score the classes.
@@ -133,7 +138,8 @@ class Segmenter(nn.Module):
         Returns:
             Logits [N, 19, H, W].
         """
-        return self.head(F.dropout(features, DROPOUT, training=dropout))
+        result: torch.Tensor = self.head(F.dropout(features, DROPOUT, training=dropout))
+        return result
 
     def forward(self, image: torch.Tensor) -> torch.Tensor:
         """Segment [N, 3, H, W] in [-1, 1]: logits [N, 19, H, W], with dropout in training mode."""

@@ -16,6 +16,7 @@ from rich.console import Console
 from rich.progress import track
 
 from morngan_train.data.reading import DataError
+from morngan_train.files import written_whole
 from morngan_train.prepare.selection import few
 
 _CHUNK = 8
@@ -111,10 +112,9 @@ def write_png(path: Path, image: np.ndarray) -> None:
 
 def write_bytes(path: Path, content: bytes) -> None:
     """Write a file under another name and rename it; raise DataError if that is not possible."""
-    part = path.with_name(f'{path.name}.part')
     try:
-        part.write_bytes(content)
-        part.replace(path)
+        with written_whole(path) as partial:
+            partial.write_bytes(content)
     except OSError as error:
         raise DataError(f'{path} cannot be written: {error}') from error
 

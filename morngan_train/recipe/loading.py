@@ -9,11 +9,12 @@ from pydantic import BaseModel
 from pydantic import ValidationError
 import yaml
 
+from morngan_train.errors import TrainError
 from morngan_train.recipe.recipe import Recipe
 from morngan_train.recipe.spelling import no_such
 
 
-class RecipeError(Exception):
+class RecipeError(TrainError):
     """A recipe file is missing, is no YAML mapping, or has a field that does not exist or fit."""
 
 

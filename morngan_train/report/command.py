@@ -4,6 +4,7 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
+from morngan_train.files import write_text
 from morngan_train.report.evaluations import read_methods
 from morngan_train.report.evaluations import ReportError
 from morngan_train.report.page import make_page
@@ -69,11 +70,9 @@ def write_report(
     trained = [read_run(folder) for folder in runs]
     pictured = any(method.evaluation.pictures is not None for method in methods)
     page = make_page(methods, trained, embed(methods, frames) if pictured else None)
-    partial = out.with_name(f'{out.name}.partial')
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
-        partial.write_text(page, encoding='utf-8')
-        partial.replace(out)
+        write_text(out, page)
     except OSError as error:
         raise ReportError(f'{out} cannot be written: {error.strerror}') from error
 

@@ -13,12 +13,13 @@ from pydantic import ValidationError
 
 from morngan_train.data.reading import find_companions
 from morngan_train.data.reading import list_images
+from morngan_train.errors import TrainError
 from morngan_train.evaluation.colorizers import RAW
 
 Curve = Annotated[list[float | None], Field(min_length=99, max_length=99)]
 
 
-class ReportError(Exception):
+class ReportError(TrainError):
     """A page cannot be made of these files."""
 
 

@@ -97,4 +97,5 @@ def trainids(scores: np.ndarray, size: tuple[int, ...]) -> np.ndarray:
     height, width = size
     # OpenCV resizes any number of channels, but hands four at most to its fast paths.
     resized = [cv2.resize(plane, (width, height)) for plane in scores]
-    return np.argmax(resized, axis=0).astype(np.uint8)
+    result: np.ndarray = np.argmax(resized, axis=0).astype(np.uint8)
+    return result

@@ -61,7 +61,8 @@ def shares(pairs: Sequence[Pair]) -> np.ndarray:
     known = counts[:CLASSES]
     if not known.any():
         raise DataError(f'{pairs[0][1].parent}: nothing is labelled')
-    return known / known.sum()
+    result: np.ndarray = known / known.sum()
+    return result
 
 
 def draw(pair: Pair, size: tuple[int, int], rng: np.random.Generator) -> tuple[np.ndarray, ...]:
@@ -111,4 +112,5 @@ def change_colors(rgb: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         x = cv2.GaussianBlur(x, (0, 0), rng.uniform(0.5, 2.0))
     if rng.random() < NOISY:
         x = x + rng.normal(0, rng.uniform(0.01, 0.06), x.shape).astype(np.float32)
-    return np.rint(255 * x.clip(0, 1)).astype(np.uint8)
+    result: np.ndarray = np.rint(255 * x.clip(0, 1)).astype(np.uint8)
+    return result

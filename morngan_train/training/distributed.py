@@ -6,9 +6,34 @@ backward pass, which its reducer does not allow. One flat all-reduce an optimise
 """
 
 from collections.abc import Iterable
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import torch
 from torch import distributed
+
+from morngan_train.errors import TrainError
+
+
+class LostProcessError(TrainError):
+    """Another process of the run has ended; this one cannot go on alone."""
+
+
+@contextmanager
+def together() -> Iterator[None]:
+    """Do what all processes do at the same time.
+
+    Raises:
+        LostProcessError: Another one has ended, and does not.
+    """
+    try:
+        yield
+    except RuntimeError as error:  # of the library that carries the data: Gloo, NCCL
+        reason = str(error).strip().splitlines()[0]
+        raise LostProcessError(
+            'another process of this run has ended, so this one ends too; what went wrong is said '
+            f'there, perhaps on another node. Start all again with --resume auto ({reason})'
+        ) from error
 
 
 def world_size() -> int:
@@ -21,7 +46,8 @@ def average(values: torch.Tensor) -> torch.Tensor:
     if world_size() == 1:
         return values
     total = values.clone()
-    distributed.all_reduce(total)
+    with together():
+        distributed.all_reduce(total)
     return total / world_size()
 
 
@@ -41,5 +67,6 @@ def gather(values: torch.Tensor) -> torch.Tensor:
     if world_size() == 1:
         return values
     parts = [torch.empty_like(values) for _ in range(world_size())]
-    distributed.all_gather(parts, values.contiguous())
+    with together():
+        distributed.all_gather(parts, values.contiguous())
     return torch.cat(parts)

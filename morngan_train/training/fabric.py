@@ -4,23 +4,28 @@ from lightning_fabric import Fabric
 from lightning_fabric.utilities.exceptions import MisconfigurationException
 import torch
 
+from morngan_train.errors import TrainError
 from morngan_train.recipe.precision import Choice
 from morngan_train.recipe.precision import TF32
 from morngan_train.training.precision import allow_tf32
 from morngan_train.training.precision import choose_precision
 
 
-class FabricError(Exception):
+class FabricError(TrainError):
     """This machine does not have the accelerator, or not as many devices."""
 
 
-def open_fabric(accelerator: str, precision: Choice, devices: int = 1) -> Fabric:
-    """Make what trains; it is not launched yet. The precision of products is that of the process.
+def open_fabric(accelerator: str, precision: Choice, devices: int = 1, nodes: int = 1) -> Fabric:
+    """Make what trains, and launch it. The precision of products is that of the process.
+
+    Of several nodes each runs this; torchrun, SLURM or the environment (MASTER_ADDR, MASTER_PORT,
+    NODE_RANK) tells them where they meet.
 
     Args:
         accelerator: `cpu`, `cuda` or `auto`, as Lightning Fabric understands it.
         precision: One of `precision.CHOICES`.
-        devices: GPUs, or processes of the CPU.
+        devices: GPUs, or processes of the CPU, of each node.
+        nodes: Machines.
 
     Raises:
         FabricError: There is no such accelerator, or it has not so many devices.
@@ -28,14 +33,17 @@ def open_fabric(accelerator: str, precision: Choice, devices: int = 1) -> Fabric
     allow_tf32(precision == TF32)
     torch.backends.cudnn.benchmark = True  # crops have one size, segmenters 48
     try:
-        return Fabric(
+        fabric = Fabric(
             accelerator=accelerator,
             devices=devices,
-            strategy='ddp' if devices > 1 else 'auto',
+            num_nodes=nodes,
+            strategy='ddp' if devices * nodes > 1 else 'auto',
             precision=choose_precision(precision, accelerator),
         )
+        fabric.launch()
     except (ValueError, TypeError, RuntimeError, MisconfigurationException) as error:
         raise FabricError(
             f'{devices} of --accelerator {accelerator} cannot be had; take cpu, cuda or auto '
             f'and no more --devices than there are ({error})'
         ) from error
+    return fabric

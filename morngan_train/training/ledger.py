@@ -11,10 +11,11 @@ import math
 
 import torch
 
+from morngan_train.errors import TrainError
 from morngan_train.training import distributed
 
 
-class NonFiniteLossError(Exception):
+class NonFiniteLossError(TrainError):
     """A loss or a gradient became NaN or infinite; the message names it, `step` tells when."""
 
     def __init__(self, message: str, step: int) -> None:

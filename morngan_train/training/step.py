@@ -222,7 +222,7 @@ class Step:
         moved = (later, shift) if len(later) else None
         losses = to_day_losses(batch, fake_day, low_day, scores, self.recipe, phase, moved)
         losses |= pair_losses(batch, colored, self.recipe, phase, seen)
-        if found is not None:
+        if found is not None and 'night_objects' in batch:
             losses |= head_losses(batch, found, self.recipe)
         self.seen = None
         if scores is None:

@@ -104,7 +104,8 @@ class Generators(nn.Module):
 
     def color(self, thermal: torch.Tensor) -> torch.Tensor:
         """Translate thermal to day colour, G_BA: [N, 3, S, S] in [-1, 1] to the same."""
-        return self.a.decoder(self.b.encoder(thermal))
+        result: torch.Tensor = self.a.decoder(self.b.encoder(thermal))
+        return result
 
     def color_and_find(
         self, thermal: torch.Tensor
@@ -125,7 +126,8 @@ class Generators(nn.Module):
 
     def cool(self, day: torch.Tensor) -> torch.Tensor:
         """Translate day colour to thermal, G_AB: [N, 3, S, S] in [-1, 1] to the same."""
-        return self.b.decoder(self.a.encoder(day))
+        result: torch.Tensor = self.b.decoder(self.a.encoder(day))
+        return result
 
     def forward(
         self, day: torch.Tensor, night: torch.Tensor, day_thermal: torch.Tensor | None

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 import contextlib
 from pathlib import Path
 import signal
+import sys
 import time
 from types import FrameType
 from typing import Any
@@ -167,7 +168,7 @@ class Trainer:
                         f'{error}; the weights before it are in {self.out / "last.pt"}', error.step
                     ) from error
                 except (DataError, CropError):
-                    # Among several processes the others do not know, and would wait for ever.
+                    # Saving is for all: the others learn of this when this process has ended.
                     if self.fabric.world_size == 1:
                         self._settle()
                         self.save()
@@ -312,7 +313,8 @@ class Trainer:
                 **self.step.state_dict(),
             }
             checkpoint.save(self.out / 'last.pt', shared | own)
-        self.fabric.barrier()
+        with distributed.together():
+            self.fabric.barrier()
 
     def resume(self, path: Path) -> list[str]:
         """Restore all state from `last.pt`; the next step is the one that would have followed.
@@ -373,11 +375,18 @@ class Trainer:
         rank = self.fabric.global_rank
         if rank == 0:
             self.step.load_own_state_dict(shared)
-        elif _rank_file(path, rank).is_file():
-            own = checkpoint.load(_rank_file(path, rank))
-            # A file of another step was left by a run with more processes.
-            if own['step'] == shared['step']:
-                self.step.load_own_state_dict(own)
+            return
+        file = _rank_file(path, rank)
+        own = checkpoint.load(file) if file.is_file() else {'step': None}
+        # A file of another step was left by a run with more processes.
+        if own['step'] == shared['step']:
+            self.step.load_own_state_dict(own)
+        else:
+            print(
+                f'note: {file.name} of step {shared["step"]} is missing: process {rank} starts '
+                'with empty pools, so the run is not exactly the one that was interrupted',
+                file=sys.stderr,
+            )
 
 
 def _rank_file(path: Path, rank: int) -> Path:

@@ -205,7 +205,8 @@ def overload(options: argparse.Namespace, stream: Stream, model: Path, folder: P
         raise SourceError('no frame came back from the node')
     rate = round(OVERLOAD * manages, 1)
     print(f'the node manages {manages:.1f} frames a second; the camera sends {rate:.1f}')
-    return rate
+    result: float = rate
+    return result
 
 
 def _models(given: Sequence[Path] | None) -> tuple[Path, Path]:

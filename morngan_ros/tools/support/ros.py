@@ -10,6 +10,7 @@ import signal
 import threading
 import time
 from types import FrameType
+from typing import Any
 
 from diagnostic_msgs.msg import DiagnosticArray
 from diagnostic_msgs.msg import DiagnosticStatus
@@ -125,7 +126,7 @@ class NodeWatch:
                 self.problem = status.message if status.level == DiagnosticStatus.ERROR else ''
 
 
-def wait_for_subscribers(publisher: Publisher, count: int, stop: threading.Event) -> None:
+def wait_for_subscribers(publisher: 'Publisher[Any]', count: int, stop: threading.Event) -> None:
     """Wait until so many subscribers are connected, so that they get the first frame too."""
     if count == 0:
         return
@@ -135,7 +136,7 @@ def wait_for_subscribers(publisher: Publisher, count: int, stop: threading.Event
     stop.wait(0.5)
 
 
-def deliver(publishers: Sequence[Publisher]) -> None:
+def deliver(publishers: 'Sequence[Publisher[Any]]') -> None:
     """Wait until reliable subscribers have got everything, for two seconds at most."""
     deadline = time.monotonic() + 2
     for publisher in publishers:

@@ -1,6 +1,7 @@
 """The command `evaluate`, run for real: models, folders, raw frames, what is missing."""
 
 import json
+import math
 from pathlib import Path
 import shutil
 import sys
@@ -17,6 +18,9 @@ from tiny_models import save_generator
 
 from morngan_train.cli import main
 from morngan_train.evaluation import baselines
+from morngan_train.evaluation.evaluate import evaluate as evaluate_request
+from morngan_train.evaluation.evaluate import EvaluationError
+from morngan_train.evaluation.evaluate import EvaluationRequest
 
 
 def test_raw_frames_with_everything(
@@ -274,3 +278,17 @@ def test_names_of_the_classes_of_a_detector(
     result = evaluate('raw', data, *options, '--class-names', 'person,bird')
     assert result['scores']['ap50_whole_person'] == 1.0
     assert result['detector_settings']['class_names'] == ['person', 'bird']
+
+
+def test_python_gives_the_scores_of_the_command(data, detector):
+    told = evaluate('raw', data, '--metrics', 'apce,ap', '--detector', detector)
+    request = EvaluationRequest('raw', data, metrics=('apce', 'ap'), detector=detector, jobs=1)
+    evaluation = evaluate_request(request)
+    finite = {name: value for name, value in evaluation.scores.items() if not math.isnan(value)}
+    assert finite == {name: value for name, value in told['scores'].items() if value is not None}
+    assert evaluation.about.keys() == told.keys() - {'scores'}
+
+
+def test_python_is_told_what_is_missing(data):
+    with pytest.raises(EvaluationError, match='ap: needs --detector'):
+        evaluate_request(EvaluationRequest('raw', data, metrics=('ap',)))

@@ -14,8 +14,8 @@ from tiny_models import save_generator
 
 from morngan_train.cli import main
 from morngan_train.evaluation import frames as frames_module
-from morngan_train.evaluation.journal import digest
 from morngan_train.evaluation.journal import Journal
+from morngan_train.files import state_digest
 
 APCE = '--metrics', 'apce'
 MORE = '0 0.2 0.7 0.3 0.3\n2 0.16 0.16 0.13 0.13\n2 0.8 0.8 0.2 0.2\n'
@@ -50,10 +50,10 @@ def test_half_a_line_does_not_count(tmp_path: Path) -> None:
 def test_the_digest_changes_with_a_file(tmp_path: Path) -> None:
     path = tmp_path / 'frame'
     path.write_text('one')
-    first = digest([path])
+    first = state_digest([path])
     os.utime(path, ns=(1, 1))
-    assert digest([path]) != first
-    assert digest([]) != first
+    assert state_digest([path]) != first
+    assert state_digest([]) != first
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from morngan_train.experiments.budget import equal_budget
 from morngan_train.experiments.rows import Place
 from morngan_train.experiments.rows import rows_of
 from morngan_train.experiments.run import _asked
-from morngan_train.experiments.run import Judges
+from morngan_train.experiments.run import EvaluationTools
 from morngan_train.recipe import load_recipe
 from morngan_train.training.runlog import RunLog
 from morngan_train.training.trainer import Trainer
@@ -119,10 +119,10 @@ def test_rows_that_are_done_get_the_same_judges(tested, base, detector, tmp_path
 )
 def test_scores_depend_on_all_that_evaluate_reads(tested, tmp_path, file, content):
     data = shutil.copytree(tested, tmp_path / 'data')
-    asked = _asked('raw', data, Judges(None, None, 1))
-    assert _asked('raw', data, Judges(None, None, 1)) == asked
+    asked = _asked('raw', data, EvaluationTools(None, None, 1))
+    assert _asked('raw', data, EvaluationTools(None, None, 1)) == asked
     (data / file).write_text(content)
-    assert _asked('raw', data, Judges(None, None, 1)) != asked
+    assert _asked('raw', data, EvaluationTools(None, None, 1)) != asked
 
 
 def test_pages_of_both_data_sets_are_kept(tested, base, tmp_path):

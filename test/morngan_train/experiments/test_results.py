@@ -14,8 +14,8 @@ from morngan_train.experiments.results import write_results
 from morngan_train.experiments.rows import Place
 from morngan_train.experiments.rows import rows_of
 from morngan_train.experiments.rows import shipped
-from morngan_train.experiments.run import judge
-from morngan_train.experiments.run import Judges
+from morngan_train.experiments.run import EvaluationTools
+from morngan_train.experiments.run import score_source
 from morngan_train.published import published_table
 
 
@@ -55,7 +55,7 @@ def test_judges_of_one_name_are_told_apart():
 
 def test_a_method_of_others_stands_beside_ours_of_that_name(tested, tmp_path):
     rows = equal_budget(rows_of('baselines', Place('compact', tested, base=shipped('tiny'))), 100)
-    judge('raw', tmp_path / 'foreign_CycleGAN', tested, Judges(None, None, 1))
+    score_source('raw', tmp_path / 'foreign_CycleGAN', tested, EvaluationTools(None, None, 1))
     found = outcomes(rows, tmp_path)
     title, score = found[-1].title, found[-1].score('apce')
     assert (title, score) == ('CycleGAN (elsewhere)', 1.0)
@@ -88,7 +88,7 @@ def test_models_of_others_in_table_6_have_a_direction(tested, tmp_path):
     place = Place('compact', tested, tested, base=shipped('tiny'))
     rows = equal_budget(rows_of('table6', place), 100)
     for name in ('UNIT_kf', 'UNIT_fk', 'MornGAN_fk'):
-        judge('raw', tmp_path / f'foreign_{name}', tested, Judges(None, None, 1))
+        score_source('raw', tmp_path / f'foreign_{name}', tested, EvaluationTools(None, None, 1))
     found = outcomes(rows, tmp_path)
     table = published_table(6)
     ours = {t: [our_figure(table, t, c, found) for c in table.columns] for t in ('UNIT', 'MornGAN')}
@@ -101,7 +101,7 @@ def test_models_of_others_in_table_6_have_a_direction(tested, tmp_path):
 def test_models_of_others_stand_in_their_row(tested, tmp_path, detector):
     """Raw frames under another name: edges are all kept, and there is nothing to train."""
     folder = tmp_path / 'foreign_UNIT'
-    judge('raw', folder, tested, Judges(None, None, 1))
+    score_source('raw', folder, tested, EvaluationTools(None, None, 1))
     rows = equal_budget(rows_of('baselines', Place('compact', tested, base=shipped('tiny'))), 100)
     found = outcomes(rows, tmp_path)
     assert (found[-1].title, found[-1].score('apce')) == ('UNIT', 1.0)
@@ -113,7 +113,7 @@ def test_models_of_others_stand_in_their_row(tested, tmp_path, detector):
     assert len(list((folder / 'pictures').glob('*.png'))) == 2
     # Nothing has changed: nothing is measured again. A further judge makes all look anew.
     before = (folder / 'scores.json').stat().st_mtime_ns
-    judge('raw', folder, tested, Judges(None, None, 1))
+    score_source('raw', folder, tested, EvaluationTools(None, None, 1))
     assert (folder / 'scores.json').stat().st_mtime_ns == before
-    judge('raw', folder, tested, Judges(detector, None, 1))
+    score_source('raw', folder, tested, EvaluationTools(detector, None, 1))
     assert outcomes(rows, tmp_path)[-1].score('ap50_whole_person') is not None

@@ -8,9 +8,9 @@ import yaml
 
 from morngan_train.experiments.budget import equal_budget
 from morngan_train.experiments.budget import steps_of
-from morngan_train.experiments.command import plan
 from morngan_train.experiments.command import switches
 from morngan_train.experiments.errors import ExperimentError
+from morngan_train.experiments.plan import plan
 from morngan_train.experiments.rows import ABLATION
 from morngan_train.experiments.rows import BASELINES
 from morngan_train.experiments.rows import Place

