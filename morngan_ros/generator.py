@@ -248,7 +248,7 @@ class Generator:
             return self.engine(thermal[None, None])
         except (ModelError, ProviderError) as error:
             if self._smallest is None:
-                self._smallest = smallest_side(self.engine.path)
+                self._smallest = smallest_side(self.engine)
             if min(thermal.shape) >= self._smallest:
                 raise
             height, width = thermal.shape

@@ -1,10 +1,10 @@
 """How small a frame a model takes: padding by reflection reaches no further than the frame."""
 
 from bisect import bisect_left
-from pathlib import Path
 
 import numpy as np
 
+from morngan_ros.engines.interface import Engine
 from morngan_ros.engines.interface import EngineOptions
 from morngan_ros.engines.load import load_engine
 from morngan_ros.errors import ModelError
@@ -12,12 +12,14 @@ from morngan_ros.errors import ModelError
 # The side at which a model should work; if it fails there too, its failure is of another kind.
 _AMPLE = 256
 
+_PROCESSOR = ('cpu', 'openvino')
 
-def smallest_side(path: str | Path) -> int:
+
+def smallest_side(engine: Engine) -> int:
     """Find the smallest height and width that a model of ours takes, by trying on the processor.
 
     Args:
-        path: of the ONNX file, uint8 [1, 1, H, W] -> uint8 [1, H, W, 3].
+        engine: of the model, uint8 [1, 1, H, W] -> uint8 [1, H, W, 3].
 
     Returns:
         pixels; 0 if the model fails at 256 pixels too.
@@ -26,7 +28,9 @@ def smallest_side(path: str | Path) -> int:
         ModelError: the file is missing or broken.
         ProviderError: no provider runs it on the processor.
     """
-    engine = load_engine(path, EngineOptions('cpu', threads=1, allow_fallback=True))
+    if engine.provider not in _PROCESSOR:  # a GPU would build an engine for each size
+        options = EngineOptions('openvino', threads=1, allow_fallback=True)
+        engine = load_engine(engine.path, options)
 
     def works(side: int) -> bool:
         try:

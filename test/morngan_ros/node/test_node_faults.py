@@ -98,9 +98,13 @@ def wait_for_status(opened: Probe, name: str, level: bytes, words: str) -> Diagn
 
 @pytest.fixture
 def running(tmp_path, model, request) -> Iterator[tuple[NodeProcess, Probe]]:
-    """A node of its own with parameters of the test, and a probe that listens to it."""
+    """A node of its own with parameters of the test, and a probe that listens to it.
+
+    The namespace is that of the test: on Jazzy publishers of the test before are still seen.
+    """
+    space = f'/{request.node.originalname}'
     parameters = {'model': model, 'provider': 'cpu', 'threads': 1, **request.param}
-    with colorizer(tmp_path, '/faults', **parameters) as process, probe('/faults') as opened:
+    with colorizer(tmp_path, space, **parameters) as process, probe(space) as opened:
         process.wait_for_log(CONFIGURED)
         opened.listen(Image, 'color/image_raw')
         opened.listen(DiagnosticArray, '/diagnostics')
