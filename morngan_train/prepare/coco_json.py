@@ -179,4 +179,4 @@ def _size(width: int | None, height: int | None) -> tuple[int, int] | None:
 def _check_once(kind: str, ids: Iterable[_Id]) -> None:
     twice = [str(number) for number, count in Counter(ids).items() if count > 1]
     if twice:
-        raise ValueError(f'the id of a {kind} must be unique, and these are not: {few(twice)}')
+        raise ValueError(f'each {kind} needs an id of its own, and these occur twice: {few(twice)}')

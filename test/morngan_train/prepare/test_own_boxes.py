@@ -325,7 +325,7 @@ def no_frame(content: dict) -> None:
 @pytest.mark.parametrize(
     ('spoil', 'message'),
     [
-        (double_id, r'the id of a image must be unique, and these are not: 0'),
+        (double_id, r'each image needs an id of its own, and these occur twice: 0'),
         (double_file, r'1 names of trainB occur twice: a'),
         (no_box, r'annotations\.1\.bbox: Field required'),
         (no_number, r'annotations\.0\.bbox\.0: Input should be a finite number'),
