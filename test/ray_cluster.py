@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib.util import find_spec
 import os
 from pathlib import Path
 import secrets
@@ -34,11 +35,15 @@ def local_ray() -> Iterator[str]:
     Ray reports nothing, and listens on the loopback address behind a token. What is started in the
     block finds that token in its environment.
     """
-    pytest.importorskip('ray', reason='needs requirements/cluster.txt')
+    # Not imported here: Ray reads its switches when it is.
+    if find_spec('ray') is None:
+        pytest.skip('needs requirements/cluster.txt')
     # A short path: Ray's sockets lie deep in it.
     folder = Path(tempfile.mkdtemp(prefix='ray'))
     address = f'127.0.0.1:{free_port()}'
     with pytest.MonkeyPatch.context() as patched:
+        # Jobs of tests find modules of tests.
+        patched.setenv('PYTHONPATH', str(Path(__file__).parent))
         patched.setenv('RAY_AUTH_MODE', 'token')
         patched.setenv('RAY_AUTH_TOKEN', secrets.token_hex(32))
         patched.setenv('RAY_USAGE_STATS_ENABLED', '0')

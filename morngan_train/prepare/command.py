@@ -12,6 +12,9 @@ from rich.table import Table
 from morngan_train.data.prepared import MASKS
 from morngan_train.data.prepared import Masks
 from morngan_train.data.reading import list_images
+from morngan_train.prepare.categories import MEANINGS
+from morngan_train.prepare.categories import parse_meaning
+from morngan_train.prepare.coco import select_coco
 from morngan_train.prepare.edge_maps import DAY_METHODS
 from morngan_train.prepare.edge_maps import EdgeMethods
 from morngan_train.prepare.edge_maps import NIGHT_METHODS
@@ -29,6 +32,7 @@ from morngan_train.prepare.run import edge_settings
 from morngan_train.prepare.run import Options
 from morngan_train.prepare.run import prepare
 from morngan_train.prepare.selection import Selection
+from morngan_train.prepare.yolo import select_yolo
 
 
 def add_parser(commands: Any) -> None:
@@ -76,14 +80,35 @@ def add_parser(commands: Any) -> None:
     folder.add_argument(
         '--day-thermal', type=Path, help='folder of day thermal registered to --day, same names'
     )
-    folder.add_argument(
-        '--keep-16-bit',
-        action='store_true',
-        help='leave 16-bit thermal as it is (default: each frame from its 1st to its 99th '
-        'percentile to 8 bits)',
-    )
+    _add_keep_16_bit(folder)
     _add_pictures(folder)
     folder.set_defaults(run=_folder)
+
+    coco = sources.add_parser('coco', help="your own thermal frames, boxes in COCO's JSON")
+    coco.add_argument(
+        'annotations', type=Path, help='JSON of COCO; coco.json or index.json of FLIR ADAS v2'
+    )
+    coco.add_argument(
+        '--frames', type=Path, help='folder of the frames (default: that of the annotations)'
+    )
+    _add_boxes(coco)
+    coco.set_defaults(run=_coco)
+
+    yolo = sources.add_parser('yolo', help='your own thermal frames, boxes in YOLO text')
+    yolo.add_argument('frames', type=Path, help='folder of the frames')
+    yolo.add_argument(
+        '--labels',
+        type=Path,
+        help='folder of the text files (default: labels in place of images, or that of the frames)',
+    )
+    yolo.add_argument(
+        '--names',
+        nargs='+',
+        help='names of the classes in the order of their numbers, or a file of them (default: '
+        'data.yaml or classes.txt near the labels)',
+    )
+    _add_boxes(yolo)
+    yolo.set_defaults(run=_yolo)
 
     edges = sources.add_parser('edges', help='edge maps for a data folder that is there')
     edges.add_argument('data', type=Path, help='folder with trainA, trainB or both')
@@ -121,8 +146,43 @@ def _add_pairs(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(size='native', night_edges='none')
 
 
-def _add_pictures(parser: argparse.ArgumentParser) -> None:
+def _add_boxes(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        '--class',
+        dest='meanings',
+        metavar='NAME=CLASS',
+        type=parse_meaning,
+        action='append',
+        default=[],
+        help=f'what a category means: {", ".join(MEANINGS)}; may be repeated',
+    )
+    parser.add_argument(
+        '--folder',
+        choices=('trainB', 'thermal', 'testB'),
+        default='trainB',
+        help='where the frames go: night, any time of day, or night for test only (%(default)s)',
+    )
+    _add_keep_16_bit(parser)
+    _add_out(parser)
+    _add_processes(parser)
+    parser.set_defaults(size='native', night_edges='none')
+
+
+def _add_keep_16_bit(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        '--keep-16-bit',
+        action='store_true',
+        help='leave 16-bit thermal as it is (default: each frame from its 1st to its 99th '
+        'percentile to 8 bits)',
+    )
+
+
+def _add_out(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--out', type=Path, required=True, help='data folder to write')
+
+
+def _add_pictures(parser: argparse.ArgumentParser) -> None:
+    _add_out(parser)
     parser.add_argument(
         '--size',
         choices=('paper', 'native'),
@@ -147,6 +207,10 @@ def _add_work(parser: argparse.ArgumentParser, methods: Sequence[str]) -> None:
         help="how edges of day pictures are found: Canny as MATLAB's, which the authors used, or "
         "OpenCV's (%(default)s)",
     )
+    _add_processes(parser)
+
+
+def _add_processes(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         '--jobs', type=_positive, default=os.cpu_count() or 1, help='processes (%(default)s)'
     )
@@ -182,6 +246,18 @@ def _llvip(args: argparse.Namespace) -> int:
 
 def _folder(args: argparse.Namespace) -> int:
     selection = select_folders(args.day, args.night, test=args.test, day_thermal=args.day_thermal)
+    return _write(selection, args, keep_16_bit=args.keep_16_bit)
+
+
+def _coco(args: argparse.Namespace) -> int:
+    own = dict(args.meanings)
+    selection = select_coco(args.annotations, args.frames, args.folder, own, args.jobs)
+    return _write(selection, args, keep_16_bit=args.keep_16_bit)
+
+
+def _yolo(args: argparse.Namespace) -> int:
+    own = dict(args.meanings)
+    selection = select_yolo(args.frames, args.labels, args.names, args.folder, own, args.jobs)
     return _write(selection, args, keep_16_bit=args.keep_16_bit)
 
 

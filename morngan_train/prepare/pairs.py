@@ -189,11 +189,7 @@ def place(
         tasks = [(frame, keys) for frame in needed]
         looks = collect(_examine, tasks, f'{_THERMAL[role]}: looking', jobs)
         faults = [look.fault for look in looks if look.fault]
-        if faults:
-            report = selection.problems if len(faults) == len(looks) else selection.notes
-            report.append(
-                f'{_THERMAL[role]} leaves out {len(faults)} of {len(looks)} frames: {few(faults)}'
-            )
+        selection.leave_out(_THERMAL[role], faults, len(looks))
         sound = [pair for pair in zip(needed, looks, strict=True) if not pair[1].fault]
         _add(selection, role, sound)
         for _, look in sound:

@@ -116,12 +116,13 @@ def _plan(selection: Selection, data: Path, options: Options) -> dict[str, _Job]
             prepare_picture,
             [_picture_task(picture, data / folder, geometry, options) for picture in pictures],
         )
-        if boxes := selection.boxes.get(folder):
-            target = data / f'{folder}_boxes'
-            plan[target.name] = _Job(
-                write_boxes,
-                [BoxesTask(b, target / f'{name}.txt', geometry) for name, b in boxes.items()],
-            )
+        for kind, labels in (('boxes', selection.boxes), ('ignore', selection.ignore)):
+            if boxes := labels.get(folder):
+                target = data / f'{folder}_{kind}'
+                plan[target.name] = _Job(
+                    write_boxes,
+                    [BoxesTask(b, target / f'{name}.txt', geometry) for name, b in boxes.items()],
+                )
         if masks := selection.masks.get(folder):
             target, trainids = data / f'{folder}_masks', selection.trainids
             plan[target.name] = _Job(

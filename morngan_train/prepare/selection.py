@@ -49,6 +49,7 @@ class Selection:
             was the data set itself, 'parts'.
         pictures: By folder of the data folder.
         boxes: By folder of the pictures and name; written to `FOLDER_boxes`.
+        ignore: Regions that nobody judges, likewise; written to `FOLDER_ignore`, class 0.
         masks: Label maps, likewise; written to `FOLDER_masks`.
         trainids: What becomes of the numbers in these label maps, uint8 [256].
         crop_test_only: Test frames are cropped without being resized first.
@@ -60,6 +61,7 @@ class Selection:
     split: Literal['lists', 'attributes', 'rule', 'folders', 'parts']
     pictures: dict[Folder, list[Picture]] = field(default_factory=dict)
     boxes: dict[Folder, dict[str, Boxes]] = field(default_factory=dict)
+    ignore: dict[Folder, dict[str, Boxes]] = field(default_factory=dict)
     masks: dict[Folder, dict[str, Path]] = field(default_factory=dict)
     trainids: np.ndarray = field(default_factory=lambda: np.arange(256, dtype=np.uint8))
     crop_test_only: bool = False
@@ -76,6 +78,12 @@ class Selection:
         if twice:
             self.problems.append(f'{len(twice)} names of {folder} occur twice: {few(twice)}')
         self.pictures[folder] = chosen
+
+    def leave_out(self, folder: Folder, faults: Sequence[str], total: int) -> None:
+        """Note the frames of a folder that are of no use, and why; a problem if all are."""
+        if faults:
+            report = self.problems if len(faults) == total else self.notes
+            report.append(f'{folder} leaves out {len(faults)} of {total} frames: {few(faults)}')
 
 
 def few(names: Sequence[str]) -> str:

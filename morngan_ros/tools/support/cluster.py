@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 import logging
 import os
+from pathlib import Path
 import socket
 import sys
 import traceback
@@ -105,12 +106,18 @@ def _connect(address: str) -> ModuleType:
         ) from None
     _knock(address)
     try:
-        ray.init(address=address, logging_level=logging.WARNING)
+        ray.init(address=address, logging_level=logging.WARNING, runtime_env=_surroundings())
     except (ConnectionError, OSError, RuntimeError, ValueError, ray.exceptions.RayError) as error:
         raise ClusterError(
             f'no Ray cluster at {address}: {" ".join(str(error).split())}; {_START}'
         ) from error
     return ray
+
+
+def _surroundings() -> dict[str, Any]:
+    """Let the processes of jobs find our modules where this one has found them."""
+    folders = [str(Path(__file__).parents[3]), os.environ.get('PYTHONPATH', '')]
+    return {'env_vars': {'PYTHONPATH': os.pathsep.join(filter(None, folders))}}
 
 
 def _knock(address: str) -> None:

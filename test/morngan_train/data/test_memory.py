@@ -4,11 +4,13 @@ from collections import Counter
 
 import numpy as np
 import pytest
+import torch
 
 from morngan_train import checkpoint
 from morngan_train.classes import Label
 from morngan_train.classes import SMALL_SAMPLE
 from morngan_train.data.memory import distribution
+from morngan_train.data.memory import distribution_of
 from morngan_train.data.memory import Memory
 from morngan_train.data.memory import Window
 
@@ -137,6 +139,34 @@ def test_prefix_counts_what_was_stored_before():
     for index, step in enumerate((3, 3, 7, 9)):
         memory.store(index, Window(0, 0, 8), single(Label.PERSON), step)
     assert [memory.prefix(step) for step in (-1, 3, 4, 7, 8, 9, 10, 99)] == [0, 0, 2, 2, 3, 3, 4, 4]
+
+
+def test_what_is_forgotten_was_never_there():
+    """Entries of steps 0 to 3; those from step 2 on go, and their images may come again."""
+    memory, twin = Memory(4), Memory(4)
+    person = distribution(np.array([[Label.PERSON]], np.uint8))
+    for step in range(4):
+        memory.store(step, Window(step, 0, 32), person, step)
+        if step < 2:
+            twin.store(step, Window(step, 0, 32), person, step)
+    memory.forget(2)
+    assert len(memory) == 2
+    assert memory.missing(2).tolist() == [2, 3]
+    assert memory.nearest(person, 4, 2).tolist() == [0, 1]
+    for known in (memory, twin):
+        assert known.store(3, Window(9, 9, 32), person, 2)
+    assert all(
+        torch.equal(torch.as_tensor(value), torch.as_tensor(twin.state_dict()[name]))
+        for name, value in memory.state_dict().items()
+    )
+    memory.forget(0)
+    assert len(memory) == 0
+
+
+def test_pixels_of_classes_are_enough():
+    labels = np.array([[Label.PERSON, Label.PERSON, Label.BUS, 255, 0]], np.uint8)
+    pixels = np.array([0, 0, 2, 0, 1, 0])
+    np.testing.assert_array_equal(distribution_of(pixels), distribution(labels))
 
 
 def test_wrong_entries_are_refused():
