@@ -1,5 +1,6 @@
 """Install the package where ament looks for it: node, launch files, configuration, models."""
 
+import os
 from pathlib import Path
 import xml.etree.ElementTree as ET
 
@@ -11,6 +12,8 @@ PACKAGE = ET.parse('package.xml').getroot()
 NAME = PACKAGE.findtext('name')
 # Relative: colcon and setuptools install data files by their path in the source tree.
 SHARE = Path('share') / NAME
+# A vehicle does not train: `MORNGAN_TRAIN=1 colcon build` installs that half too.
+TRAINING = ['morngan_train*'] if os.environ.get('MORNGAN_TRAIN') == '1' else []
 
 
 def requirements(name: str) -> list[str]:
@@ -35,7 +38,7 @@ setup(
     maintainer=PACKAGE.findtext('maintainer'),
     maintainer_email=PACKAGE.find('maintainer').get('email'),
     python_requires='>=3.10',
-    packages=find_packages(include=['morngan_ros*', 'morngan_train*']),
+    packages=find_packages(include=['morngan_ros*', *TRAINING]),
     package_data={
         'morngan_train': ['*.yaml'],
         'morngan_train.masks': ['*.yaml'],

@@ -107,7 +107,7 @@ def _folders(data: Path) -> list[Path]:
         raise DataError(f'{data} has no folder trainA_thermal, trainB or thermal; see docs/data.md')
     if not bare:
         names = ', '.join(_sibling(folder, 'boxes').name for folder in there)
-        raise DataError(f'{data} has {names} already; remove those that are to be made anew')
+        raise DataError(f'{data} has {names} already; remove those that are to be remade')
     return bare
 
 

@@ -80,7 +80,7 @@ def open_colorizer(
         data: Folder of the test set, for what a baseline needs.
         frames: Of the test set.
         provider: What runs a model, see `morngan_ros.engines.load.load_engine`.
-        ranges: Of input and output of a model of other people.
+        ranges: Of input and output of a third-party model.
 
     Raises:
         DataError: The folder lacks pictures, or the data folder what a baseline needs.

@@ -86,7 +86,7 @@ def add_parser(commands: 'argparse._SubParsersAction[argparse.ArgumentParser]') 
             nargs=2,
             default=(-1.0, 1.0),
             metavar=('LOW', 'HIGH'),
-            help=f'of the {name} of a float model of other people (-1 1)',
+            help=f'of the {name} of a third-party float model (-1 1)',
         )
     parser.add_argument(
         '--jobs',

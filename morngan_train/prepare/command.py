@@ -214,7 +214,7 @@ def _add_processes(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         '--jobs', type=_positive, default=os.cpu_count() or 1, help='processes (%(default)s)'
     )
-    parser.add_argument('--overwrite', action='store_true', help='make anew what is there')
+    parser.add_argument('--overwrite', action='store_true', help='remake files that exist')
 
 
 def _positive(text: str) -> int:

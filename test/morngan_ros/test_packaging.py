@@ -62,6 +62,12 @@ def test_colcon_installs_what_ros2_looks_for(installed):
         assert copies == sources
 
 
+def test_training_is_not_installed_on_a_vehicle(installed):
+    (packages,) = installed.glob('lib/python3*/site-packages')
+    assert (packages / 'morngan_ros').is_dir()
+    assert not (packages / 'morngan_train').exists()
+
+
 def test_installed_node_runs(installed):
     """`ros2 run morngan_ros colorize` starts this file, with the environment of the workspace."""
     pytest.importorskip('rclpy', reason='needs ROS 2')

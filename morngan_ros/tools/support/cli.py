@@ -43,7 +43,7 @@ _EXPOSURE = {
     'low': (1.0, 'percentile of the counts that becomes black'),
     'high': (99.0, 'percentile of the counts that becomes white'),
     'time-constant': (1.0, 'seconds in which it adapts'),
-    'reset-after': (2.0, 'gap in seconds after which it starts anew'),
+    'reset-after': (2.0, 'gap in seconds after which it restarts'),
     'range-low': (0.0, 'with fixed_range, counts that become black'),
     'range-high': (16383.0, 'with fixed_range, counts that become white'),
     'clahe-clip': (2.0, 'with clahe, limit of the contrast'),
