@@ -27,7 +27,7 @@ from morngan_train.training.trainer import Trainer
 ROOT = Path(__file__).parents[3]
 PATIENCE = 900
 ROWS = ('cyclegan', 'todaygan')
-STEPS = 40
+STEPS = 100
 
 
 @pytest.fixture(scope='module')
