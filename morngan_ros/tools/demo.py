@@ -110,9 +110,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         'image_transport': 'compressed' if _is_compressed(options) else 'raw',
         'warm_up_size': f'[{first.shape[1]}, {first.shape[0]}]',
     }
-    if options.detector not in ('', NO_DETECTOR):
-        options.detector = str(Path(options.detector).resolve())
-    parameters['detector'] = options.detector
+    if options.detector:  # an empty value is none on the command line of a node
+        is_file = options.detector != NO_DETECTOR
+        parameters['detector'] = Path(options.detector).resolve() if is_file else NO_DETECTOR
     published = run(options, source.length, parameters)
     result = recording.read(options.out / 'demo.mcap')
     summary = summarize(result, source.label, published)
