@@ -25,6 +25,7 @@ from morngan_ros.engines.interface import GPU_PROVIDERS
 from morngan_ros.errors import SourceError
 from morngan_ros.images.suffixes import IMAGE_SUFFIXES
 from morngan_ros.images.suffixes import VIDEO_SUFFIXES
+from morngan_ros.pipeline import NO_DETECTOR
 from morngan_ros.tools.support import cli
 from morngan_ros.tools.support.cluster import Job
 from morngan_ros.tools.support.cluster import spread
@@ -266,10 +267,15 @@ def _options_of(item: Item, options: argparse.Namespace, threads: int) -> argpar
         'out': item.unfinished / item.out.name,
         'threads': threads,
         'model': options.model and options.model.absolute(),
-        'detector': options.detector and options.detector.absolute(),
+        'detector': _absolute(options.detector),
         'detections': options.detections and item.unfinished / boxes,
     }
     return argparse.Namespace(**{**vars(options), **changed})
+
+
+def _absolute(detector: str) -> str:
+    """Return the path of a detector that is a file; `none` and the model's own head have none."""
+    return detector if detector in ('', NO_DETECTOR) else str(Path(detector).absolute())
 
 
 def _exit_with(work: Work, options: argparse.Namespace, item: Item) -> None:
