@@ -126,7 +126,7 @@ def test_ctrl_c_stops_and_the_same_command_goes_on(inputs, tmp_path, model):
 
 def options(tmp_path: Path, *names: str, **changes: Any) -> argparse.Namespace:
     given = {'inputs': list(names), 'list': None, 'out': tmp_path / 'out', 'jobs': 2, 'ray': None}
-    given |= {'overwrite': False, 'threads': 0, 'model': None, 'detector': None}
+    given |= {'overwrite': False, 'threads': 0, 'model': None, 'detector': ''}
     return argparse.Namespace(**{**given, 'detections': None, 'provider': 'cpu', **changes})
 
 
