@@ -81,7 +81,7 @@ def test_a_file_that_is_no_detector_is_a_model_error_that_names_it(
             }[kind]
         )
     with pytest.raises(ModelError, match=r'bad\.onnx: (no|not) '):
-        Detector.load(path, 'cpu')
+        Detector.load(path, EngineOptions('cpu'))
 
 
 def test_low_objectness_silences_a_v5_row(tmp_path: Path) -> None:
