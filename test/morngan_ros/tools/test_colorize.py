@@ -316,8 +316,8 @@ def test_overlay_on_pictures(tmp_path, model, detector):
 @pytest.mark.parametrize(
     ('arguments', 'words'),
     [
-        (['--overlay'], '--overlay and --detections need --detector'),
-        (['--detections', 'a.json'], '--overlay and --detections need --detector'),
+        (['--overlay'], '--overlay and --detections need something that detects'),
+        (['--detections', 'a.json'], '--overlay and --detections need something that detects'),
         (['--detector', 'some.onnx', '--detections', 'a.txt'], 'must end in .json or .csv'),
         (['--exposure-low', '99.5'], 'percentiles must keep 0 <= low < high'),
         (['--detector', 'some.onnx'], 'add --overlay to draw them, or --detections FILE'),

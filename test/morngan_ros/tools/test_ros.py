@@ -252,7 +252,7 @@ def test_demo_summary(demo):
     assert summary['detections'] == summary['frames_colorized']  # one car in each
     assert 0 < summary['latency_ms']['p50'] <= summary['latency_ms']['p95']
     assert (summary['provider'], summary['model']) == ('cpu', 'tiny')
-    assert summary['detector'] == 'detector car.onnx'
+    assert summary['detector'] == 'detector detector.onnx'
     assert 'contact_sheet.png' in (demo / 'told.txt').read_text()
 
 
