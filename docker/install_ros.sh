@@ -24,4 +24,4 @@ rosdep update --rosdistro "$ROS_DISTRO"
 # pip brings these two in the versions that are tested.
 rosdep install --from-paths "$1" --ignore-src -y --dependency-types exec \
   --rosdistro "$ROS_DISTRO" --skip-keys 'python3-onnxruntime-pip python3-rosbags-pip'
-rm -rf /var/lib/apt/lists/* /root/.ros
+rm -rf /var/lib/apt/lists/* "$HOME/.ros"
