@@ -1,4 +1,4 @@
-"""The command `head`: train the head for road users of a trained generator, and nothing else."""
+"""The command `head`: train the head for road users of a trained generator."""
 
 import argparse
 from pathlib import Path
@@ -15,7 +15,7 @@ import torch
 from morngan_train import checkpoint
 from morngan_train.data.boxes import OBJECTS
 from morngan_train.head.crops import ObjectCrops
-from morngan_train.head.training import train_head
+from morngan_train.head.training import HeadTraining
 from morngan_train.networks.generator import Translator
 from morngan_train.recipe import parse_recipe
 from morngan_train.recipe import Recipe
@@ -25,14 +25,18 @@ from morngan_train.training.system import HEAD
 SMOOTHING = 0.98
 """Of the loss that is shown."""
 
+SAVE_EVERY = 200
+"""Steps; an interrupted training goes on from what was saved, by --init."""
+
 
 def add_parser(commands: 'argparse._SubParsersAction[argparse.ArgumentParser]') -> None:
     """Add `head` to the command line."""
     parser = commands.add_parser(
         'head',
         help='train the detections of a generator',
-        description='Train the head for road users on the frozen features of a generator with a '
-        'context encoder. The picture stays the same, to the bit. Frames with boxes are in '
+        description='Train the head for road users of a generator with a context encoder, on its '
+        'frozen features: the picture stays the same, to the bit. With --whole the features '
+        'learn too, and the picture is held near what it was. Frames with boxes are in '
         'trainA_thermal, trainB, thermal and dayLow_thermal of each data folder, see '
         'docs/detection.md.',
     )
@@ -48,6 +52,9 @@ def add_parser(commands: 'argparse._SubParsersAction[argparse.ArgumentParser]') 
     parser.add_argument('--out', type=Path, required=True, help='checkpoint to write, *.pt')
     parser.add_argument(
         '--afresh', action='store_true', help='do not start from the head that the file has'
+    )
+    parser.add_argument(
+        '--whole', action='store_true', help='let encoder and decoder learn too: better, slower'
     )
     parser.add_argument('--steps', type=int, default=3000, help='default: %(default)s')
     parser.add_argument('--batch', type=int, default=8, help='crops a step (default: %(default)s)')
@@ -70,31 +77,25 @@ def run(arguments: argparse.Namespace) -> int:
         arguments.steps * arguments.batch,
         arguments.shares,
     )
-    device = Fabric(accelerator=arguments.accelerator, devices=1).device
-    with _progress() as progress:
-        task = progress.add_task('head', total=arguments.steps, loss=0.0)
-        shown = [0.0]
-
-        def tell(step: int, loss: float) -> None:
-            weight = max(1 - SMOOTHING, 1 / step)
-            shown[0] += weight * (loss - shown[0])
-            progress.update(task, completed=step, loss=shown[0])
-
-        train_head(
-            translator,
-            crops,
-            batch_size=arguments.batch,
-            lr=arguments.lr,
-            device=device,
-            tell=tell,
-        )
-    weights = {name: w.cpu() for name, w in translator.state_dict().items()}
-    kept: dict[str, Any] = {name: state[name] for name in ('step', 'epoch') if name in state}
-    arguments.out.parent.mkdir(parents=True, exist_ok=True)
-    checkpoint.save(
-        arguments.out, {**kept, 'recipe': recipe.model_dump(mode='json'), 'average': weights}
+    training = HeadTraining(
+        translator,
+        crops,
+        batch_size=arguments.batch,
+        lr=arguments.lr,
+        device=Fabric(accelerator=arguments.accelerator, devices=1).device,
+        whole=arguments.whole,
     )
-    Console().print(f'loss {shown[0]:.3f}: {arguments.out}', soft_wrap=True)
+    kept: dict[str, Any] = {name: state[name] for name in ('step', 'epoch') if name in state}
+    kept['recipe'] = recipe.model_dump(mode='json')
+    shown = 0.0
+    with _progress() as progress:
+        task = progress.add_task('head', total=training.steps, loss=shown)
+        for step, loss in training:
+            shown += max(1 - SMOOTHING, 1 / step) * (loss - shown)
+            progress.update(task, completed=step, loss=shown)
+            if step % SAVE_EVERY == 0 or step == training.steps:
+                checkpoint.save(arguments.out, {**kept, 'average': training.average()})
+    Console().print(f'loss {shown:.3f}: {arguments.out}', soft_wrap=True)
     return 0
 
 
@@ -122,7 +123,7 @@ def _with_head(state: dict[str, Any], path: Path, *, afresh: bool) -> tuple[Reci
         translator.load_state_dict(weights if had and not afresh else weights | own)
     except RuntimeError as error:
         raise checkpoint.CheckpointError(f'{path} does not fit its own recipe: {error}') from error
-    return recipe, translator.requires_grad_(False)
+    return recipe, translator
 
 
 def _progress() -> Progress:

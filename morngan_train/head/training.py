@@ -1,9 +1,13 @@
-"""Train the head of a generator on its frozen features."""
+"""Train the head of a generator: on its frozen features, or together with them."""
 
-from collections.abc import Callable
+from collections.abc import Iterator
+import copy
 import math
 
 import torch
+from torch.nn import functional as F
+from torch.optim.swa_utils import AveragedModel
+from torch.optim.swa_utils import get_ema_multi_avg_fn
 from torch.utils.data import DataLoader
 
 from morngan_train.head.crops import ObjectCrops
@@ -17,55 +21,99 @@ WARM_UP = 100
 CLIP = 5.0
 """Largest norm of a gradient."""
 
+BODY_LR_FACTOR = 0.25
+"""Learning rate of everything but the head, where it learns too."""
 
-def train_head(
-    translator: Translator,
-    crops: ObjectCrops,
-    *,
-    batch_size: int,
-    lr: float,
-    device: torch.device,
-    workers: int = 1,
-    tell: Callable[[int, float], None] | None = None,
-) -> None:
-    """Train the head in place; nothing else changes.
+KEEP_WEIGHT = 10.0
+"""Of the mean difference between the picture and the one before the training."""
+
+EMA = 0.998
+"""Decay of the averaged weights."""
+
+
+class HeadTraining:
+    """The training of a head, step by step.
 
     Args:
-        translator: With a context decoder that has a head.
+        translator: With a context decoder that has a head; it is trained in place.
         crops: As many as there are draws; steps are their number by the batch size.
         batch_size: Crops a step.
         lr: Learning rate after the warm-up; it falls to 0 as a cosine.
         device: Where to train.
+        whole: Let encoder and decoder learn too. A term holds their picture near the present
+            one (learning without forgetting, Li and Hoiem, 2016). Otherwise nothing but the head
+            changes.
         workers: Processes that load crops.
-        tell: Called after each step with its number, from 1, and its loss.
-
-    Raises:
-        FloatingPointError: A loss is NaN or infinite.
     """
-    decoder = translator.to(device).decoder
-    assert isinstance(decoder, ContextDecoder)
-    assert decoder.head is not None
-    head = decoder.head.train().requires_grad_(True)
-    optimizer = torch.optim.Adam(head.parameters(), lr)
-    steps = len(crops) // batch_size
-    schedule = torch.optim.lr_scheduler.LambdaLR(
-        optimizer,
-        lambda step: min(1.0, (step + 1) / WARM_UP) * (1 + math.cos(math.pi * step / steps)) / 2,
-    )
-    loader = DataLoader(crops, batch_size, num_workers=workers, drop_last=True)
-    for step, batch in enumerate(loader, 1):
+
+    def __init__(
+        self,
+        translator: Translator,
+        crops: ObjectCrops,
+        *,
+        batch_size: int,
+        lr: float,
+        device: torch.device,
+        whole: bool = False,
+        workers: int = 1,
+    ) -> None:
+        self.device = device
+        self.translator = translator.to(device).requires_grad_(False)
+        decoder = self.translator.decoder
+        assert isinstance(decoder, ContextDecoder)
+        assert decoder.head is not None
+        self._decoder = decoder
+        self._before = copy.deepcopy(self.translator) if whole else None
+        groups = [{'params': list(decoder.head.parameters()), 'lr': lr}]
+        if whole:
+            own = set(groups[0]['params'])
+            body = [w for w in self.translator.parameters() if w not in own]
+            groups.append({'params': body, 'lr': BODY_LR_FACTOR * lr})
+        self._weights = [w.requires_grad_(True) for group in groups for w in group['params']]
+        self.optimizer = torch.optim.Adam(groups)
+        self.steps = len(crops) // batch_size
+        self._loader = DataLoader(crops, batch_size, num_workers=workers, drop_last=True)
+        self._average = AveragedModel(self.translator, multi_avg_fn=get_ema_multi_avg_fn(EMA))
+
+    def average(self) -> dict[str, torch.Tensor]:
+        """Return the averaged weights of the translator, on the CPU."""
+        return {name: w.cpu() for name, w in self._average.module.state_dict().items()}
+
+    def __iter__(self) -> Iterator[tuple[int, float]]:
+        """Train; give the number of each step, from 1, and its loss.
+
+        Raises:
+            FloatingPointError: A loss is NaN or infinite.
+        """
+        schedule = torch.optim.lr_scheduler.LambdaLR(self.optimizer, self._lr_factor)
+        for step, batch in enumerate(self._loader, 1):
+            loss = self._loss(
+                *(batch[name].to(self.device) for name in ('frame', 'objects', 'boxed'))
+            )
+            value = float(loss.detach())
+            if not math.isfinite(value):
+                raise FloatingPointError(f'the loss of the head is {value} at step {step}')
+            self.optimizer.zero_grad(set_to_none=True)
+            loss.backward()
+            torch.nn.utils.clip_grad_norm_(self._weights, CLIP)
+            self.optimizer.step()
+            schedule.step()
+            self._average.update_parameters(self.translator)
+            yield step, value
+
+    def _lr_factor(self, step: int) -> float:
+        return min(1.0, (step + 1) / WARM_UP) * (1 + math.cos(math.pi * step / self.steps)) / 2
+
+    def _loss(
+        self, frame: torch.Tensor, objects: torch.Tensor, boxed: torch.Tensor
+    ) -> torch.Tensor:
+        assert self._decoder.head is not None
+        if self._before is None:
+            with torch.no_grad():
+                features = self._decoder.merged(self.translator.encoder(frame))
+            return objects_loss(*self._decoder.head(*features), objects, boxed)
         with torch.no_grad():
-            features = decoder.merged(translator.encoder(batch['frame'].to(device)))
-        centres, sides = head(*features)
-        loss = objects_loss(centres, sides, batch['objects'].to(device), batch['boxed'].to(device))
-        value = float(loss.detach())
-        if not math.isfinite(value):
-            raise FloatingPointError(f'the loss of the head is {value} at step {step}')
-        optimizer.zero_grad(set_to_none=True)
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(head.parameters(), CLIP)
-        optimizer.step()
-        schedule.step()
-        if tell is not None:
-            tell(step, value)
-    head.eval()
+            before = self._before(frame)
+        picture, told = self._decoder.with_objects(self.translator.encoder(frame))
+        changed = F.l1_loss(picture, before)
+        return objects_loss(*told, objects, boxed) + KEEP_WEIGHT * changed

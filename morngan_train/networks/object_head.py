@@ -1,8 +1,8 @@
 """A small head that finds road users in the features that the colour is painted from.
 
 It has no anchors: each cell of 4x4 pixels says for every class how surely an object has its centre
-there, and how far the four sides of its box are (CenterNet, FCOS). Its two wide convolutions work
-at stride 8, for a few per cent of the generator's pass; its last one gives four cells each.
+there, and how far the four sides of its box are (CenterNet, FCOS). It works at stride 8, for a few
+per cent of the generator's pass; its last convolution gives four cells each.
 """
 
 import torch
@@ -41,7 +41,8 @@ class ObjectHead(nn.Module):
         self.classes = classes
         self.down = nn.Conv2d(at_4, WIDTH, 3, 2, 1)
         self.lateral = nn.Conv2d(at_8, WIDTH, 1)
-        self.mix = nn.Conv2d(WIDTH, WIDTH, 3, 1, 1)
+        self.around = nn.Conv2d(WIDTH, WIDTH, 5, 1, 2, groups=WIDTH)
+        self.mix = nn.Conv2d(WIDTH, WIDTH, 1)
         self.tell = nn.Conv2d(WIDTH, 4 * (classes + 4), 1)
         nn.init.normal_(self.tell.weight, 0.0, 0.01)
         assert self.tell.bias is not None
@@ -63,7 +64,7 @@ class ObjectHead(nn.Module):
             [N, 4, H/4, W/4].
         """
         x = F.relu(self.down(at_4) + self.lateral(at_8))
-        x = F.relu(self.mix(x))
+        x = F.relu(self.mix(self.around(x)))
         told = F.pixel_shuffle(self.tell(x), 2)
         centres, sides = told.split([self.classes, 4], 1)
         return centres, STRIDE * sides.clamp(max=FARTHEST).exp()
