@@ -84,8 +84,8 @@ def add_parser(commands: 'argparse._SubParsersAction[argparse.ArgumentParser]') 
     parser.add_argument(
         '--rows', type=_list, metavar='A,B', help='rows to train, by number or name'
     )
-    parser.add_argument('--steps', type=int, help="of each row (default: the base recipe's)")
-    parser.add_argument('--seed', type=int, help="of each row (default: the base recipe's)")
+    parser.add_argument('--steps', type=int, help="steps of each row (default: the base recipe's)")
+    parser.add_argument('--seed', type=int, help="seed of each row (default: the base recipe's)")
     parser.add_argument(
         '--base', type=Path, help='recipe to use instead of compact_flir.yaml, with --scale compact'
     )

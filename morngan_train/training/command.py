@@ -109,7 +109,7 @@ def _add_tuning(parser: argparse.ArgumentParser) -> None:
         '--log-every',
         type=_positive,
         metavar='N',
-        help=f'steps between two log entries of the losses (default: 1 on a CPU, else {LOG_EVERY})',
+        help=f'steps between two readings of the losses (default: 1 on a CPU, else {LOG_EVERY})',
     )
 
 
