@@ -21,7 +21,7 @@ def add_parser(commands: 'argparse._SubParsersAction[argparse.ArgumentParser]') 
     parser = commands.add_parser(
         'evaluate',
         help='score colorized pictures',
-        description='Score what a generator makes of the frames in DATA/testB; see '
+        description='Colorize the frames in DATA/testB and score the pictures; see '
         'docs/evaluation.md. Without --metrics, skip metrics whose inputs are missing.',
     )
     parser.add_argument(
