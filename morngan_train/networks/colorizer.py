@@ -7,6 +7,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from morngan_train.networks.context_generator import ContextDecoder
+from morngan_train.networks.context_generator import ContextEncoder
 from morngan_train.networks.generator import CHANNELS
 from morngan_train.networks.generator import Translator
 from morngan_train.networks.object_head import decode
@@ -44,8 +45,12 @@ class Colorizer(nn.Module):
 
     def forward(self, thermal: torch.Tensor) -> torch.Tensor:
         """Colorize a batch of frames."""
-        color: torch.Tensor = self.translator(self._prepared(thermal))
-        return _to_bytes(color, *thermal.shape[-2:])
+        decoder = self.translator.decoder
+        features = self.translator.encoder(self._prepared(thermal))
+        if not isinstance(decoder, ContextDecoder):
+            return _cut(_to_levels(decoder(features)).permute(0, 2, 3, 1), thermal)
+        _, at_4 = decoder.merged(features)
+        return _joined(decoder.planes(at_4, features[-1]), thermal)
 
     def with_objects(
         self, thermal: torch.Tensor
@@ -57,22 +62,42 @@ class Colorizer(nn.Module):
         """
         decoder = self.translator.decoder
         assert isinstance(decoder, ContextDecoder)
-        size = thermal.shape[-2:]
-        color, told = decoder.with_objects(self.translator.encoder(self._prepared(thermal)))
-        return _to_bytes(color, *size), *decode(*told, *size)
+        assert decoder.head is not None
+        features = self.translator.encoder(self._prepared(thermal))
+        at_8, at_4 = decoder.merged(features)
+        centres, sides = decoder.head(at_8, at_4)
+        color = _joined(decoder.planes(at_4, features[-1]), thermal)
+        return color, *decode(centres, sides, *thermal.shape[-2:])
 
     def _prepared(self, thermal: torch.Tensor) -> torch.Tensor:
-        """Scale to [-1, 1], pad, and repeat to three channels."""
+        """Scale to [-1, 1], pad, and repeat to as many channels as the encoder looks at."""
         height, width = thermal.shape[-2:]
         x = thermal.to(torch.float32) * (1 / 127.5) - 1
         x = F.pad(x, (0, -width % self.multiple, 0, -height % self.multiple), mode='reflect')
-        return x.expand(-1, CHANNELS, -1, -1)
+        encoder = self.translator.encoder
+        channels = encoder.channels if isinstance(encoder, ContextEncoder) else CHANNELS
+        return x.expand(-1, channels, -1, -1)
 
 
-def _to_bytes(color: torch.Tensor, height: int, width: int) -> torch.Tensor:
-    """Cut the padding off and round: [N, 3, h, w] in [-1, 1] -> uint8 [N, H, W, 3]."""
-    y = ((color[..., :height, :width] + 1) * 127.5).round().clamp(0, 255)
-    return y.permute(0, 2, 3, 1).to(torch.uint8)
+def _to_levels(color: torch.Tensor) -> torch.Tensor:
+    """Bring [-1, 1] to whole numbers from 0 to 255."""
+    return ((color + 1) * 127.5).round().clamp(0, 255)
+
+
+def _joined(planes: torch.Tensor, thermal: torch.Tensor) -> torch.Tensor:
+    """Round and join planes [N, 12, h, w]: the pixel shuffle and the move of channels at once.
+
+    It moves every pixel once, and rounding right behind the last convolution is fused with it.
+    """
+    n, _, h, w = planes.shape
+    parts = _to_levels(planes).reshape(n, CHANNELS, 2, 2, h, w)
+    return _cut(parts.permute(0, 4, 2, 5, 3, 1).reshape(n, 2 * h, 2 * w, CHANNELS), thermal)
+
+
+def _cut(levels: torch.Tensor, thermal: torch.Tensor) -> torch.Tensor:
+    """Cut the padding off: [N, h, w, 3] -> uint8 [N, H, W, 3]."""
+    height, width = thermal.shape[-2:]
+    return levels[:, :height, :width].to(torch.uint8)
 
 
 def _use_leaky_relu(module: nn.Module) -> None:

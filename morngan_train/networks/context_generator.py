@@ -51,14 +51,17 @@ def _enlarge(x: torch.Tensor) -> torch.Tensor:
 
 
 def _smooth(image: torch.Tensor) -> torch.Tensor:
-    """Filter [N, 1, H, W] along rows and columns; the border is mirrored."""
+    """Filter [N, 1, H, W]; the border is mirrored."""
     taps = image.new_tensor(BINOMIAL)
-    rows = F.conv2d(F.pad(image, (2, 2, 2, 2), mode='reflect'), taps[None, None, :, None])
-    return F.conv2d(rows, taps[None, None, None, :])
+    # In one convolution: with a single channel, two cost more.
+    kernel = torch.outer(taps, taps)[None, None]
+    return F.conv2d(F.pad(image, (2, 2, 2, 2), mode='reflect'), kernel)
 
 
 class ContextEncoder(nn.Module):
     """Image [N, 3, H, W] in [-1, 1] -> features; H and W multiples of 64.
+
+    An encoder of thermal frames takes [N, 1, H, W] too.
 
     Args:
         weights: Of the pretrained network: `imagenet`, `none`, or a file.
@@ -83,10 +86,11 @@ class ContextEncoder(nn.Module):
 
     def forward(self, image: torch.Tensor) -> Features:
         """Encode an image."""
+        image = image[:, : self.channels]
         if self.prefilter:
-            image = _smooth(image[:, :1]).expand_as(image)
-        levels = self.pretrained(F.avg_pool2d(image, 2))
-        fine = _active(self.fine(F.pixel_unshuffle(image[:, : self.channels], 2)))
+            image = _smooth(image)
+        levels = self.pretrained(F.avg_pool2d(image, 2).expand(-1, 3, -1, -1))
+        fine = _active(self.fine(F.pixel_unshuffle(image, 2)))
         coarse = _active(self.coarse(fine))
         scaled = (level / spread for level, spread in zip(levels, SPREAD, strict=True))
         return (*scaled, coarse, fine)
@@ -133,7 +137,7 @@ class ContextDecoder(nn.Module):
     def forward(self, features: Features) -> torch.Tensor:
         """Decode features to an image."""
         _, at_4 = self.merged(features)
-        return self._paint(at_4, features[-1])
+        return F.pixel_shuffle(self.planes(at_4, features[-1]), 2)
 
     def with_objects(
         self, features: Features
@@ -141,7 +145,7 @@ class ContextDecoder(nn.Module):
         """Decode features to an image, and to what `ObjectHead` tells; for decoders with a head."""
         assert self.head is not None
         at_8, at_4 = self.merged(features)
-        return self._paint(at_4, features[-1]), self.head(at_8, at_4)
+        return F.pixel_shuffle(self.planes(at_4, features[-1]), 2), self.head(at_8, at_4)
 
     def merged(self, features: Features) -> tuple[torch.Tensor, torch.Tensor]:
         """Take features up to strides 8 and 4."""
@@ -152,8 +156,14 @@ class ContextDecoder(nn.Module):
             steps.append(_active(merge(torch.cat([_enlarge(steps[-1]), skip], 1))))
         return steps[-2], steps[-1]
 
-    def _paint(self, at_4: torch.Tensor, fine: torch.Tensor) -> torch.Tensor:
+    def planes(self, at_4: torch.Tensor, fine: torch.Tensor) -> torch.Tensor:
+        """Paint the image as four planes a channel, [N, 12, H/2, W/2]; `pixel_shuffle` joins them.
+
+        Args:
+            at_4: Features, [N, 48, H/4, W/4].
+            fine: Detail, [N, 24, H/2, W/2].
+        """
         detail = fine * _enlarge(self.gate(at_4))
         known = _enlarge(_active(self.narrow(at_4)))
         y = _active(self.join(torch.cat([known, detail], 1)))
-        return torch.tanh(F.pixel_shuffle(self.paint(y + detail), 2))
+        return torch.tanh(self.paint(y + detail))

@@ -39,7 +39,8 @@ class ObjectHead(nn.Module):
     def __init__(self, at_8: int, at_4: int, classes: int) -> None:
         super().__init__()
         self.classes = classes
-        self.down = nn.Conv2d(at_4, WIDTH, 3, 2, 1)
+        self.shrink = nn.Conv2d(at_4, at_4, 3, 2, 1, groups=at_4)
+        self.detail = nn.Conv2d(at_4, WIDTH, 1)
         self.lateral = nn.Conv2d(at_8, WIDTH, 1)
         self.around = nn.Conv2d(WIDTH, WIDTH, 5, 1, 2, groups=WIDTH)
         self.mix = nn.Conv2d(WIDTH, WIDTH, 1)
@@ -63,7 +64,7 @@ class ObjectHead(nn.Module):
             cell to the left, upper, right and lower side of its box in pixels,
             [N, 4, H/4, W/4].
         """
-        x = F.relu(self.down(at_4) + self.lateral(at_8))
+        x = F.relu(self.detail(self.shrink(at_4)) + self.lateral(at_8))
         x = F.relu(self.mix(self.around(x)))
         told = F.pixel_shuffle(self.tell(x), 2)
         centres, sides = told.split([self.classes, 4], 1)
