@@ -39,7 +39,7 @@ def load(path: Path) -> dict[str, Any]:
     try:
         state = torch.load(path, map_location='cpu', weights_only=True)
     except Exception as error:  # torch raises many kinds for a damaged archive
-        raise CheckpointError(f'{path} is no readable checkpoint: {error}') from error
+        raise CheckpointError(f'{path} cannot be read as a checkpoint: {error}') from error
     if not isinstance(state, dict) or state.get('format') != FORMAT:
         raise CheckpointError(f'{path} is not a morngan_train checkpoint of format {FORMAT}')
     return state

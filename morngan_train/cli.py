@@ -1,4 +1,4 @@
-"""The command line of the workstation, from preparing data to comparing methods."""
+"""Prepare data, train, export and score generators: the command line of the workstation."""
 
 import argparse
 from collections.abc import Sequence

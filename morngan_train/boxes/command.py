@@ -43,10 +43,10 @@ def add_parser(commands: 'argparse._SubParsersAction[argparse.ArgumentParser]') 
         'boxes',
         help='label road users with a detector',
         description='Write FOLDER_boxes/NAME.txt (YOLO format: person 0, bicycle 1, car 2) and '
-        'FOLDER_ignore/NAME.txt for the folders trainA_thermal, trainB and thermal of DATA, as '
-        'far as they exist and have no boxes yet. The detector looks at the day picture of '
-        'trainA_thermal, and at the frame and its colour elsewhere. Then draw '
-        'DATA/boxes_preview.png: look at it.',
+        'FOLDER_ignore/NAME.txt for the folders trainA_thermal, trainB and thermal of DATA. '
+        'Skip folders that do not exist or already have boxes. The detector looks at the '
+        'registered day picture for trainA_thermal, and at the frame and its colour for the '
+        'others. Check DATA/boxes_preview.png before training.',
     )
     parser.add_argument('data', type=Path, help='data folder, see docs/data.md')
     parser.add_argument(
@@ -56,13 +56,13 @@ def add_parser(commands: 'argparse._SubParsersAction[argparse.ArgumentParser]') 
         '--model', type=Path, help='generator for the colour of night frames (default: none)'
     )
     parser.add_argument(
-        '--sure', type=float, default=0.25, help='score of a box (default: %(default)s)'
+        '--sure', type=float, default=0.25, help='minimum score of a box (default: %(default)s)'
     )
     parser.add_argument(
         '--doubtful',
         type=float,
         default=0.08,
-        help='score of a region that training leaves out (default: %(default)s)',
+        help='minimum score of an ignore region (default: %(default)s)',
     )
     parser.set_defaults(run=run)
 
@@ -91,7 +91,7 @@ def run(arguments: argparse.Namespace) -> int:
         _sibling(folder, 'boxes').joinpath(RECORD).write_text(_record(arguments), encoding='utf-8')
     picture = arguments.data / 'boxes_preview.png'
     cv2.imwrite(str(picture), np.hstack(previews))
-    Console().print(f'look at {picture}', soft_wrap=True)
+    Console().print(f'check {picture}', soft_wrap=True)
     return 0
 
 
@@ -107,7 +107,7 @@ def _folders(data: Path) -> list[Path]:
         raise DataError(f'{data} has no folder trainA_thermal, trainB or thermal; see docs/data.md')
     if not bare:
         names = ', '.join(_sibling(folder, 'boxes').name for folder in there)
-        raise DataError(f'{data} has {names} already; remove those that are to be remade')
+        raise DataError(f'{data} already has {names}; remove a folder to remake it')
     return bare
 
 
@@ -159,7 +159,7 @@ def _day_picture(path: Path) -> Path:
     folder = path.parent.parent / 'trainA'
     found = [file for file in list_images(folder) if file.stem == path.stem]
     if not found:
-        raise DataError(f'{path} has no picture of its name in {folder}')
+        raise DataError(f'{path} has no picture of the same name in {folder}')
     return found[0]
 
 

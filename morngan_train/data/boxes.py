@@ -73,10 +73,11 @@ def read_voc(
         )
         objects = [_voc_object(element) for element in root.iter('object')]
     except (ElementTree.ParseError, UnicodeDecodeError, ValueError) as error:
-        raise DataError(f'{path} cannot be read as boxes of Pascal VOC: {error}') from error
+        raise DataError(f'{path} cannot be read as Pascal VOC boxes: {error}') from error
     if all(stated) and stated != (width, height):
         raise DataError(
-            f'{path} describes a picture of {stated[0]}x{stated[1]}, its frame is {width}x{height}'
+            f'{path} describes a picture of {stated[0]}x{stated[1]}, but its frame is '
+            f'{width}x{height}'
         )
     rows = []
     others: Counter[str] = Counter()
@@ -121,7 +122,7 @@ def _read(path: Path, width: int, height: int, columns: tuple[str, ...]) -> np.n
     try:
         lines = path.read_text(encoding='utf-8').splitlines()
     except UnicodeDecodeError as error:
-        raise DataError(f'{path} is no text: {error}') from error
+        raise DataError(f'{path} cannot be read as text: {error}') from error
     rows = [_numbers(path, n, line, columns) for n, line in enumerate(lines, 1) if line.strip()]
     boxes = np.array(rows, np.float64).reshape(-1, len(columns))
     center, half = boxes[:, 1:3] * [width, height], boxes[:, 3:5] * [width, height] / 2
@@ -136,7 +137,7 @@ def _numbers(path: Path, number: int, line: str, columns: tuple[str, ...]) -> li
     shares = [value for value in values[1:] if 0 <= value <= 1]
     if len(values) != len(columns) or values[0] % 1 or len(shares) != len(columns) - 1:
         raise DataError(
-            f'{path}, line {number}: a box is `{" ".join(columns)}`, a whole number and '
-            f'{len(columns) - 1} shares in 0..1'
+            f'{path}, line {number}: expected `{" ".join(columns)}`, a whole number and '
+            f'{len(columns) - 1} shares from 0 to 1'
         )
     return values

@@ -103,12 +103,12 @@ def _check_for_buildings(files: list[Path]) -> None:
     sample = files[:: max(1, len(files) // _LOOKED_AT)]
     if not any((read_map(file) == Label.BUILDING).any() for file in sample):
         raise DataError(
-            f'{files[0].parent} shows no building in {len(sample)} masks: if it covers objects '
-            'alone, set data: {labels: {fusion: objects}} in the recipe'
+            f'{files[0].parent} has no building in {len(sample)} masks; if its masks cover '
+            'objects only, set data: {labels: {fusion: objects}} in the recipe'
         )
 
 
 def _find(folder: Path, pictures: list[Path]) -> list[Path]:
     # Lossy formats would change ids.
-    hint = 'make them with `python -m morngan_train masks`'
+    hint = 'create them with `python -m morngan_train masks`'
     return find_companions(folder, pictures, hint, suffixes=frozenset({'.png'}))

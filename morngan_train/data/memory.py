@@ -184,8 +184,8 @@ class Memory:
         """
         if state['images'] != self.images:
             raise ValueError(
-                f'the memory of the checkpoint knows {state["images"]} NTIR images, '
-                f'the data set has {self.images}'
+                f'the memory of the checkpoint holds {state["images"]} NTIR images, but the '
+                f'data set has {self.images}; resume with the data of the checkpoint'
             )
         index, windows, vectors, steps = (
             torch.as_tensor(state[name]).numpy()

@@ -100,8 +100,8 @@ def check_size(path: Path, companion: np.ndarray, picture: np.ndarray) -> None:
     (height, width), (expected_height, expected_width) = companion.shape[:2], picture.shape[:2]
     if (height, width) != (expected_height, expected_width):
         raise DataError(
-            f'{path} is {width}x{height}, its picture {expected_width}x{expected_height}; '
-            'they must be registered pixel by pixel'
+            f'{path} is {width}x{height}, but its picture is '
+            f'{expected_width}x{expected_height}; register them pixel by pixel'
         )
 
 

@@ -125,9 +125,7 @@ def _needed(roots: list[Path], shares: Sequence[float] | None, names: Sequence[s
     pictures = gather(roots, names, shares)
     if pictures is None:
         where = ', '.join(str(root) for root in roots)
-        raise DataError(
-            f'{where}: there is no folder {" or ".join(names)}; see docs/data.md for the layout'
-        )
+        raise DataError(f'{where}: no folder {" or ".join(names)}; see docs/data.md for the layout')
     return pictures
 
 
@@ -176,7 +174,7 @@ class Edges:
     """
 
     def __init__(self, recipe: DataRecipe, folder: str, pictures: Pictures) -> None:
-        hint = 'make them with `python -m morngan_train prepare`, or set edges: canny'
+        hint = 'create them with `python -m morngan_train prepare`, or set edges: canny'
         self.files = (
             pictures.companions(lambda root, files: find_companions(root / folder, files, hint))
             if recipe.edges == 'files'

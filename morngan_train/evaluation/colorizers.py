@@ -115,7 +115,7 @@ def _open_baseline(name: str, data: Path, frames: list[Path]) -> Colorizer:
 
 
 def _open_folder(about: dict[str, str], folder: Path, frames: list[Path]) -> Colorizer:
-    files = find_companions(folder, frames, 'a picture of every frame of testB is needed')
+    files = find_companions(folder, frames, 'every frame of testB needs a picture')
     return Colorizer(about, files=files, made_from=files)
 
 

@@ -21,9 +21,8 @@ def add_parser(commands: 'argparse._SubParsersAction[argparse.ArgumentParser]') 
     parser = commands.add_parser(
         'evaluate',
         help='score colorized pictures',
-        description='Score what a generator makes of the frames in DATA/testB; see '
-        'docs/evaluation.md. Metrics for which something is missing are left out, unless '
-        '--metrics names them.',
+        description='Colorize the frames in DATA/testB and score the pictures; see '
+        'docs/evaluation.md. Without --metrics, skip metrics whose inputs are missing.',
     )
     parser.add_argument(
         'source',
@@ -35,25 +34,26 @@ def add_parser(commands: 'argparse._SubParsersAction[argparse.ArgumentParser]') 
         '--metrics',
         type=_metrics,
         metavar='NAME,NAME',
-        help=f'which, of {", ".join(METRICS)} (default: all that can be had)',
+        help=f'metrics to measure, of {", ".join(METRICS)} (default: all possible ones)',
     )
     parser.add_argument(
         '--detector',
         type=Path,
-        help='for ap: ONNX file of a YOLO or YOLOX export, folder of what was found, STEM.txt, or '
-        f'{HEAD}: that of the model itself',
+        help='for ap: ONNX file of a YOLO or YOLOX export, folder of predicted boxes STEM.txt, '
+        f'or {HEAD} for the head of the model',
     )
     parser.add_argument(
         '--class-names',
         type=cli.names,
         default=(),
         metavar='NAME,NAME',
-        help="of the detector's classes, for a file without names",
+        help='class names of the detector, if the file has none',
     )
     parser.add_argument(
         '--parser',
         type=Path,
-        help='for miou: ONNX file of a Cityscapes network, or folder of what was seen, STEM.png',
+        help='for miou: ONNX file of a Cityscapes network, or folder of predicted label maps '
+        'STEM.png',
     )
     parser.add_argument(
         '--real',
@@ -67,17 +67,21 @@ def add_parser(commands: 'argparse._SubParsersAction[argparse.ArgumentParser]') 
         '--realism-weights',
         default=IMAGENET,
         metavar='WEIGHTS',
-        help='for realism: weights of EfficientNet-Lite0, %(default)s or a file of them',
+        help='for realism: weights of EfficientNet-Lite0, %(default)s or a file',
     )
     parser.add_argument(
-        '--json', type=Path, help='file to write the scores to; stopped, the same command goes on'
+        '--json',
+        type=Path,
+        help='JSON file for the scores; after an interruption, run the '
+        'same command again to resume',
     )
-    parser.add_argument('--pictures', type=Path, help='folder to write the colour pictures to')
+    parser.add_argument('--pictures', type=Path, help='folder for the colour pictures')
     parser.add_argument(
         '--provider',
         choices=PROVIDERS,
         default='cpu',
-        help='what runs the models (%(default)s); scores differ a little between them',
+        help='provider that runs the models (%(default)s); scores differ slightly between '
+        'providers',
     )
     for name in ('input', 'output'):
         parser.add_argument(
@@ -86,7 +90,7 @@ def add_parser(commands: 'argparse._SubParsersAction[argparse.ArgumentParser]') 
             nargs=2,
             default=(-1.0, 1.0),
             metavar=('LOW', 'HIGH'),
-            help=f'of the {name} of a third-party float model (-1 1)',
+            help=f'{name} values for black and white of a third-party float model (-1 1)',
         )
     parser.add_argument(
         '--jobs',
@@ -94,7 +98,7 @@ def add_parser(commands: 'argparse._SubParsersAction[argparse.ArgumentParser]') 
         choices=range(1, 257),
         metavar='1..256',
         default=os.cpu_count() or 1,
-        help='processes for apce (%(default)s)',
+        help='number of processes for apce (%(default)s)',
     )
     parser.set_defaults(run=run)
 
@@ -129,8 +133,8 @@ def run(args: argparse.Namespace) -> int:
     try:
         evaluation = evaluate(request)
     except KeyboardInterrupt:
-        way = 'the same command goes on' if args.json else 'with --json it could be gone on with'
-        print(f'stopped; {way}', file=sys.stderr)
+        hint = 'run the same command again to resume' if args.json else 'only --json lets it resume'
+        print(f'stopped; {hint}', file=sys.stderr)
         return 130
     show(evaluation.about, evaluation.scores)
     return 0
@@ -140,5 +144,7 @@ def _metrics(text: str) -> list[str]:
     names = text.split(',')
     for name in names:
         if name not in METRICS:
-            raise argparse.ArgumentTypeError(f'{name!r} is none of {", ".join(METRICS)}')
+            raise argparse.ArgumentTypeError(
+                f'unknown metric {name!r}; choose from {", ".join(METRICS)}'
+            )
     return names

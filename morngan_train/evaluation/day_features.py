@@ -41,7 +41,7 @@ class DayFeatures:
 
     def __init__(self, weights: str, folders: Sequence[Path]) -> None:
         if weights == NO_WEIGHTS:
-            raise CheckpointError('realism needs trained weights: name imagenet, or a file of them')
+            raise CheckpointError('realism needs trained weights: give imagenet or a file')
         file = weights_file(weights)
         self._network = EfficientNetLite0(weights, head=True).eval()
         files = spread([path for f in folders for path in list_images(f)], MOST_REAL)

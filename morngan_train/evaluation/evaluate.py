@@ -151,7 +151,9 @@ def _make_folders(request: EvaluationRequest, test_set: TestSet) -> None:
     folders = [path.parent for path in read] + [Path(request.source), *request.real_folders]
     folders += [folder for folder in (request.detector, request.parser) if folder]
     if request.pictures and request.pictures.resolve() in {folder.resolve() for folder in folders}:
-        raise EvaluationError(f'--pictures {request.pictures} would overwrite what is read')
+        raise EvaluationError(
+            f'--pictures {request.pictures} would overwrite its input; choose another folder'
+        )
     if request.json and request.json.is_dir():
         raise EvaluationError(f'--json {request.json} is a folder; name a file in it')
     for folder in (request.pictures, request.json and request.json.parent):
@@ -159,12 +161,14 @@ def _make_folders(request: EvaluationRequest, test_set: TestSet) -> None:
             try:
                 folder.mkdir(parents=True, exist_ok=True)
             except OSError as error:
-                raise EvaluationError(f'{folder} cannot be made: {error}') from error
+                raise EvaluationError(f'{folder} cannot be created: {error}') from error
 
 
 def _lacking(request: EvaluationRequest, test_set: TestSet, colorizer: Colorizer) -> dict[str, str]:
     """Tell for each metric that cannot be had what is missing."""
-    folder = 'a folder has no pictures of other frames; give the model' * (not colorizer.colorize)
+    folder = 'a folder holds pictures of testB only; give the model instead' * (
+        not colorizer.colorize
+    )
     day = [name for name in ('trainA', 'trainA_thermal') if not (request.data / name).is_dir()]
     lacks = {
         'ap': f'{request.data} has no testB_boxes' * (test_set.boxes is None)
@@ -182,7 +186,7 @@ def _lacking(request: EvaluationRequest, test_set: TestSet, colorizer: Colorizer
 
 def _lacks_realism(request: EvaluationRequest, test_set: TestSet) -> str:
     if len(test_set.frames) < FEWEST:
-        return f'{request.data}/testB holds a single frame; at least {FEWEST} are needed'
+        return f'{request.data}/testB has a single frame; at least {FEWEST} are needed'
     if not request.real and not (request.data / 'trainA').is_dir():
         return f'{request.data} has no trainA; name folders of real day pictures with --real'
     if sum(len(list_images(folder)) for folder in request.real_folders) < FEWEST:

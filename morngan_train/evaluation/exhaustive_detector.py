@@ -116,7 +116,7 @@ def open_exhaustive_detector(
     detector = Detector(engine, threshold=CONFIDENCE, names=names, planes=_planes)
     known = [name for name in wanted if name in detector.names]
     if not known:
-        raise ModelError(f'{path}: knows none of {", ".join(wanted)}; take another detector')
+        raise ModelError(f'{path}: detects none of {", ".join(wanted)}; use another detector')
     detector.classes = known
     return ExhaustiveDetector(detector)
 

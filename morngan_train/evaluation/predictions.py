@@ -13,7 +13,7 @@ from morngan_train.evaluation.exhaustive_detector import BoxesByClass
 from morngan_train.evaluation.exhaustive_detector import WHOLE
 from morngan_train.files import content_digest
 
-HINT = 'a file of every frame of testB is needed (one of boxes may be empty)'
+HINT = 'every frame of testB needs a file (a file of boxes may be empty)'
 
 
 class FoundBoxes:

@@ -28,7 +28,7 @@ def show(about: dict[str, Any], scores: Scores) -> None:
     for note in _notes(about, scores):
         say(f'note: {note}')
     for name, reason in about.get('left_out', {}).items():
-        say(f'note: without {name}: {reason}')
+        say(f'note: {name} was not measured: {reason}')
 
 
 def write(path: Path, about: dict[str, Any], scores: Scores) -> None:
@@ -44,14 +44,14 @@ def _notes(about: dict[str, Any], scores: Scores) -> Iterator[str]:
         yield f'{about["resized"]} pictures were resized to their frames, which blurs edges'
     if counts := about.get('miou_classes'):
         each = ', '.join(f'{name} {n} of {len(MEANS[name])}' for name, n in counts.items())
-        yield f'means are over the classes that testB_masks has: {each}'
+        yield f'the means cover the classes that testB_masks has: {each}'
     if about.get('miou_frames', about['frames']) < about['frames']:
-        yield f'testB_masks has masks of {about["miou_frames"]} frames; miou is of these alone'
+        yield f'miou covers only the {about["miou_frames"]} frames that have masks in testB_masks'
     if 'kid_error' in about:
         yield f'kid has a standard error of {about["kid_error"]:.3f}, from the choice of frames'
     if raw := about.get('raw_frames'):
         each = ', '.join(f'{name} {scores[name] / value:.2f}' for name, value in raw.items())
-        yield f'against the raw frames at equal contrast: {each} times'
+        yield f'relative to the raw frames at equal contrast: {each}'
 
 
 def _finite(value: Any) -> Any:

@@ -57,22 +57,23 @@ def add_parser(commands: 'argparse._SubParsersAction[argparse.ArgumentParser]') 
         'experiments',
         help='train and score the rows of a table of the paper',
         description='Train the rows of a table of the paper under an equal budget, one after '
-        'another or on a Ray cluster, score them, and print our figures beside those of the '
-        'paper; see docs/experiments.md. Stopped (Ctrl-C), the same command goes on.',
+        'another or on a Ray cluster. Score them, and print our scores beside those of the '
+        'paper; see docs/experiments.md. After an interruption (Ctrl-C), run the same command '
+        'again to resume.',
     )
     parser.add_argument('table', choices=get_args(TableName))
     parser.add_argument(
         '--scale',
         choices=get_args(Scale),
         required=True,
-        help='compact: compact_flir.yaml with what tells a row from the whole method; '
-        'full: the recipes as they are',
+        help='compact: compact_flir.yaml with the changes of each row; full: the recipes '
+        'without changes',
     )
     parser.add_argument(
         '--data',
         type=_path,
         required=True,
-        help='data folder, of KAIST for table3 and table4, else of FLIR',
+        help='data folder: KAIST for table3 and table4, FLIR for the other tables',
     )
     parser.add_argument('--data-kaist', type=_path, help='data folder of KAIST, for table6')
     parser.add_argument(
@@ -80,11 +81,13 @@ def add_parser(commands: 'argparse._SubParsersAction[argparse.ArgumentParser]') 
         type=_path,
         help='folder (default: runs/TABLE_SCALE; runs/kaist_SCALE for table3 and table4)',
     )
-    parser.add_argument('--rows', type=_list, metavar='A,B', help='which: numbers or names')
-    parser.add_argument('--steps', type=int, help="of each row (default: the base recipe's)")
-    parser.add_argument('--seed', type=int, help="of each row (default: the base recipe's)")
     parser.add_argument(
-        '--base', type=Path, help='recipe in place of compact_flir.yaml, with --scale compact'
+        '--rows', type=_list, metavar='A,B', help='rows to train, by number or name'
+    )
+    parser.add_argument('--steps', type=int, help="steps of each row (default: the base recipe's)")
+    parser.add_argument('--seed', type=int, help="seed of each row (default: the base recipe's)")
+    parser.add_argument(
+        '--base', type=Path, help='recipe to use instead of compact_flir.yaml, with --scale compact'
     )
     parser.add_argument(
         '--foreign',
@@ -92,7 +95,8 @@ def add_parser(commands: 'argparse._SubParsersAction[argparse.ArgumentParser]') 
         action='append',
         default=[],
         metavar='NAME=SOURCE',
-        help='score this too: an ONNX file, a folder of pictures, or what else evaluate takes',
+        help='also score SOURCE: an ONNX file, a folder of pictures, or any other source of '
+        'evaluate',
     )
     parser.add_argument('--detector', type=_path, help='ONNX file of a YOLO export, for AP')
     parser.add_argument('--parser', type=_path, help='ONNX file of a Cityscapes network, for IoU')
@@ -115,14 +119,16 @@ def add_parser(commands: 'argparse._SubParsersAction[argparse.ArgumentParser]') 
         type=int,
         choices=range(1, 257),
         metavar='1..256',
-        help='cores of a row: processes for apce, and what it declares to Ray (default: all cores; '
-        'with --ray one more than --workers)',
+        help='cores of a row: processes for apce, and the cores that a row requests from Ray '
+        '(default: all cores; with --ray, one more than --workers)',
     )
-    parser.add_argument('--ray', metavar='ADDRESS', help=f'rows at the same time: {ADDRESS_HELP}')
+    parser.add_argument(
+        '--ray', metavar='ADDRESS', help=f'train rows in parallel on a Ray cluster: {ADDRESS_HELP}'
+    )
     parser.add_argument(
         '--dry-run',
         action='store_true',
-        help='print rows, switches and steps, time a step of each phase, and stop',
+        help='print rows, switches and steps, measure a step of each phase, and stop',
     )
     parser.set_defaults(run=run)
 
@@ -182,7 +188,7 @@ def run(args: argparse.Namespace) -> int:
     try:
         problems = run_on_ray(jobs, args.ray, done) if args.ray else run_here(jobs, done)
     except StoppedError:
-        print('stopped; the same command goes on', file=sys.stderr)
+        print('stopped; run the same command again to resume', file=sys.stderr)
         return 130
     _show(args, rows, out)
     for problem in problems:
@@ -234,7 +240,7 @@ def _dry_run(
     """Print what every row trains and what it will take on this machine."""
     clock = CostEstimate(fabric)
     console = Console(stderr=True)
-    shown = Table('', 'row', 'the paper calls it', 'told from the base by', 'steps', 'hours')
+    shown = Table('', 'row', 'name in the paper', 'changes to the base', 'steps', 'hours')
     base = base_of(args) or shipped('kaist' if args.table in ON_KAIST else 'flir')
     numbers = {row.name: number for number, row in enumerate(rows, 1)}
     total = 0.0

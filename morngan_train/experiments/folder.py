@@ -52,8 +52,8 @@ def check_begun(row: Row, folder: Path) -> None:
         changes.append(f'data={row.train.resolve()} (was {begun["data"]})')
     if changes:
         raise ExperimentError(
-            f'{folder} was begun with other settings: {", ".join(changes)}; '
-            'its rows would not be comparable: choose another --out, or remove the folder'
+            f'{folder} was started with other settings ({", ".join(changes)}), so its rows '
+            'would not be comparable; choose another --out, or remove the folder'
         )
 
 

@@ -71,7 +71,7 @@ def base_of(args: argparse.Namespace) -> Recipe | None:
     if args.scale == 'compact':
         return load_recipe(args.base) if args.base else shipped(COMPACT)
     if args.base:
-        raise ExperimentError('--base belongs to --scale compact: at full scale recipes are whole')
+        raise ExperimentError('--base needs --scale compact: full scale uses the complete recipes')
     return None
 
 
@@ -90,6 +90,6 @@ def choose(rows: Sequence[Row], wanted: Sequence[str] | None) -> list[Row]:
     for name in wanted or ():
         if name not in known:
             names = ', '.join(f'{number} {row.name}' for number, row in numbered.items())
-            raise ExperimentError(f'there is no row {name!r}; there are {names}')
+            raise ExperimentError(f'no row {name!r}; choose from {names}')
     chosen = {known[name].name for name in wanted or known}
     return [row for row in rows if row.name in chosen]

@@ -42,8 +42,8 @@ FURTHER = (
 NONE = '-'
 ELSEWHERE = 'elsewhere'
 TRANSFER = (
-    'at full scale rows trained on KAIST have the phases of MornGAN, those on FLIR their own: '
-    'compare within a direction'
+    'at full scale, rows trained on KAIST have the phases of MornGAN, and rows trained on FLIR '
+    'their own phases: compare rows within one direction'
 )
 """What must be known of Table 6."""
 _MEAN = ' mean'
@@ -185,7 +185,8 @@ def _notes(table: PublishedTable, found: Sequence[Outcome]) -> tuple[str, ...]:
         *(f'ours: {by}' for by in ours),
         *([TRANSFER] if table.number == 6 else []),
         *_without_recipe(table, found),
-        'compare our figures with each other; with the paper only under its data and its judges',
+        'compare our figures with each other; compare with the paper only on its data, with its '
+        'detector and parser',
     )
 
 
@@ -194,7 +195,7 @@ def _without_recipe(table: PublishedTable, found: Sequence[Outcome]) -> list[str
     missing = [title for title in table.rows if title not in {o.title for o in found}]
     if not missing:
         return []
-    return [f'--foreign NAME=SOURCE scores what others have made: {", ".join(missing)}']
+    return [f'use --foreign NAME=SOURCE to score third-party results: {", ".join(missing)}']
 
 
 def _judged_by(evaluation: dict[str, Any]) -> str:

@@ -59,7 +59,7 @@ class EvaluationTools:
         for path in (self.detector, self.parser):
             if path and path.is_dir():
                 raise ExperimentError(
-                    f'{path} is a folder, but rows have other pictures; give ONNX'
+                    f'{path} is a folder, but each row has its own pictures; give an ONNX file'
                 )
         if self.detector:
             open_exhaustive_detector(self.detector, PROVIDER, OBJECTS)
@@ -103,7 +103,7 @@ def _train(row: Row, folder: Path, training: Training) -> None:
     last = folder / 'last.pt'
     if last.is_file():
         trainer.resume(last)
-        _say(f'{row.name}: goes on after step {trainer.step.number}')
+        _say(f'{row.name}: resumes after step {trainer.step.number}')
     if not trainer.fit():
         raise StoppedError
     # Only now: the model is the sign that training is done.

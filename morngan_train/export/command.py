@@ -26,15 +26,18 @@ def add_parser(commands: 'argparse._SubParsersAction[argparse.ArgumentParser]') 
         help='epoch_NNN.pt or last.pt of a run; the weights of several are averaged',
     )
     parser.add_argument('--out', type=Path, required=True, help='file to write, NAME.onnx')
-    parser.add_argument('--data-name', default='', help='what it was trained on, in words')
-    parser.add_argument('--licence', default='Apache-2.0', help='of the weights (%(default)s)')
+    parser.add_argument('--data-name', default='', help='description of the training data')
+    parser.add_argument(
+        '--licence', default='Apache-2.0', help='licence of the weights (%(default)s)'
+    )
     parser.add_argument('--scores', type=Path, help='JSON file with measured scores')
     parser.add_argument(
         '--int8',
         type=Path,
         nargs='+',
         metavar='FOLDER',
-        help='quantise to int8, calibrated on the thermal frames of folders, equally many of each',
+        help='quantise to int8; calibrate on the thermal frames of these folders, with the same '
+        'number from each folder',
     )
     parser.set_defaults(run=run)
 

@@ -33,31 +33,41 @@ def add_parser(commands: 'argparse._SubParsersAction[argparse.ArgumentParser]') 
     """Add `head` to the command line."""
     parser = commands.add_parser(
         'head',
-        help='train the detections of a generator',
-        description='Train the head for road users of a generator with a context encoder, on its '
-        'frozen features: the picture stays the same, to the bit. With --whole the features '
-        'learn too, and the picture is held near what it was. Frames with boxes are in '
-        'trainA_thermal, trainB, thermal and dayLow_thermal of each data folder, see '
+        help='train the detection head of a generator',
+        description='Train the detection head of a generator with a context encoder. By default '
+        'the generator stays frozen, so the picture does not change. With --whole the generator '
+        'also learns, and a loss term keeps the picture near the present one. Labelled frames '
+        'are in trainA_thermal, trainB, thermal and dayLow_thermal of each data folder, see '
         'docs/detection.md.',
     )
     parser.add_argument(
         '--init', type=Path, required=True, help='checkpoint, for example models/morngan_context.pt'
     )
     parser.add_argument(
-        '--data', type=Path, action='append', required=True, help='data folder; may be repeated'
+        '--data',
+        type=Path,
+        action='append',
+        required=True,
+        help='data folder; repeat it for several folders',
     )
     parser.add_argument(
         '--shares', type=float, nargs='+', help='share of the draws of each data folder'
     )
     parser.add_argument('--out', type=Path, required=True, help='checkpoint to write, *.pt')
     parser.add_argument(
-        '--afresh', action='store_true', help='do not start from the head that the file has'
+        '--afresh',
+        action='store_true',
+        help='start with a new head instead of the head in the checkpoint',
     )
     parser.add_argument(
-        '--whole', action='store_true', help='let encoder and decoder learn too: better, slower'
+        '--whole',
+        action='store_true',
+        help='also train encoder and decoder: better detections, slower training',
     )
     parser.add_argument('--steps', type=int, default=3000, help='default: %(default)s')
-    parser.add_argument('--batch', type=int, default=8, help='crops a step (default: %(default)s)')
+    parser.add_argument(
+        '--batch', type=int, default=8, help='crops per step (default: %(default)s)'
+    )
     parser.add_argument('--lr', type=float, default=1e-3, help='default: %(default)s')
     parser.add_argument('--seed', type=int, default=1, help='default: %(default)s')
     parser.add_argument('--accelerator', default='auto', help='cpu, cuda, auto (default)')

@@ -71,8 +71,9 @@ class ObjectCrops(Dataset[ObjectSample]):
         frames = gather(roots, _labelled(roots), shares)
         if frames is None:
             raise DataError(
-                f'{", ".join(map(str, roots))}: no frames with boxes; expected one of '
-                f'{", ".join(FOLDERS)} with a neighbour such as trainB_boxes, see docs/detection.md'
+                f'{", ".join(map(str, roots))}: no labelled frames; expected one of '
+                f'{", ".join(FOLDERS)} with a folder such as trainB_boxes beside it, see '
+                'docs/detection.md'
             )
         self.frames = frames
         self.boxes = ObjectBoxes(frames, wanted)

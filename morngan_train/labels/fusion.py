@@ -108,7 +108,7 @@ def fuse(
 
 def _check(name: str, mask: np.ndarray) -> None:
     if mask.dtype != np.uint8 or mask.ndim != 2:
-        raise ValueError(f'the {name} mask is {mask.dtype} {mask.shape}, not uint8 [H, W]')
+        raise ValueError(f'the {name} mask is {mask.dtype} {mask.shape}; it must be uint8 [H, W]')
     strange = np.flatnonzero(np.bincount(mask.ravel(), minlength=256)[CLASSES:UNLABELLED])
     if len(strange):
         raise ValueError(

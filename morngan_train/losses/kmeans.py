@@ -27,7 +27,7 @@ def cosine_kmeans(features: torch.Tensor, clusters: int, *, iterations: int = 50
         ValueError: There are fewer features than clusters.
     """
     if len(features) < clusters:
-        raise ValueError(f'{len(features)} features do not make {clusters} clusters')
+        raise ValueError(f'{len(features)} features are too few for {clusters} clusters')
     directions = F.normalize(features, dim=1)
     centres = features[torch.randperm(len(features), device=features.device)[:clusters]]
     rest = torch.zeros((), dtype=torch.bool, device=features.device)

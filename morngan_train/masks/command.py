@@ -54,9 +54,9 @@ def add_parser(commands: 'argparse._SubParsersAction[argparse.ArgumentParser]') 
         'masks',
         help='label day pictures with teachers',
         description='Write DATA/masks_ROLE/NAME.png, Cityscapes trainIds, for every picture of '
-        'DATA/trainA; then print how much of what they label and draw DATA/masks_preview.png. '
-        'Without --teacher the masks that are there are checked. A run that is stopped goes on '
-        'where it was.',
+        'DATA/trainA. Then print the pixels of each class and draw DATA/masks_preview.png. '
+        'Without --teacher, check the existing masks. After an interruption, run the same '
+        'command again to resume.',
     )
     parser.add_argument('data', type=Path, help='data folder, see docs/data.md')
     parser.add_argument(
@@ -65,8 +65,8 @@ def add_parser(commands: 'argparse._SubParsersAction[argparse.ArgumentParser]') 
         action='append',
         default=[],
         metavar='ROLE=SOURCE',
-        help='role cityscapes or coco; a folder of masks, the folder of a network, or the name of '
-        'one on the Hugging Face hub',
+        help='role cityscapes or coco; a folder of masks, the folder of a network, or the name '
+        'of a network on the Hugging Face hub',
     )
     parser.add_argument(
         '--map',
@@ -74,34 +74,37 @@ def add_parser(commands: 'argparse._SubParsersAction[argparse.ArgumentParser]') 
         action='append',
         default=[],
         metavar='ROLE=FILE',
-        help='YAML file with the trainIds of the classes of that teacher, for networks that know '
-        'neither those of Cityscapes nor of COCO panoptic and for folders with other ids',
+        help="YAML file with the trainIds of the teacher's classes; needed for networks whose "
+        'classes are neither those of Cityscapes nor of COCO panoptic, and for folders with '
+        'other ids',
     )
     parser.add_argument(
         '--threshold',
         type=_confidence,
         default=DEFAULTS.threshold,
-        help='confidence below which a network labels nothing (%(default)s; 0: label everything)',
+        help='minimum confidence of a labelled pixel (%(default)s; 0: label everything)',
     )
     parser.add_argument(
         '--side',
         type=int,
         default=DEFAULTS.side,
-        help='shorter side in pixels at which networks see a picture (%(default)s)',
+        help='shorter side, in pixels, of a picture at the input of a network (%(default)s)',
     )
     parser.add_argument(
         '--enhance',
         action='store_true',
-        help='stretch the contrast of what networks see, for hazy pictures',
+        help='stretch the contrast at the input of a network, for hazy pictures',
     )
     parser.add_argument(
         '--fusion',
         choices=('panoptic', 'objects'),
         default='panoptic',
-        help='what the coco masks cover, for table and preview (%(default)s)',
+        help='what the coco masks cover; affects table and preview (%(default)s)',
     )
-    parser.add_argument('--device', default=_device(), help='of networks (%(default)s)')
-    parser.add_argument('--jobs', type=int, default=1, help='pictures at a time (%(default)s)')
+    parser.add_argument(
+        '--device', default=_device(), help='device that runs the networks (%(default)s)'
+    )
+    parser.add_argument('--jobs', type=int, default=1, help='pictures per batch (%(default)s)')
     parser.add_argument(
         '--overwrite', action='store_true', help='delete the masks of these roles first'
     )
@@ -135,7 +138,7 @@ def run(args: argparse.Namespace) -> int:
             _label_all(teacher, pictures, folder, args.jobs)
         _report(args.data, pictures, args.fusion, args.jobs)
     except KeyboardInterrupt:
-        print('stopped; the same command goes on where it was')
+        print('stopped; run the same command again to resume')
         return 130
     return 0
 
@@ -170,7 +173,9 @@ def _list_pictures(folder: Path) -> list[Path]:
     first: dict[str, Path] = {}
     for picture in pictures:
         if first.setdefault(picture.stem, picture) is not picture:
-            raise TeacherError(f'{picture} and {first[picture.stem].name} would have one mask')
+            raise TeacherError(
+                f'{picture} and {first[picture.stem].name} would share one mask; rename one of them'
+            )
     return pictures
 
 
@@ -182,7 +187,10 @@ def _open(
     args: argparse.Namespace, pictures: list[Path], source: str, class_map: str | None
 ) -> Teacher:
     if Path(source).resolve() in {_folder(args.data, role).resolve() for role in ROLES}:
-        raise TeacherError(f'{source} is where masks go; without --teacher they are checked')
+        raise TeacherError(
+            f'{source} is the folder that masks are written to; leave out '
+            '--teacher to check its masks'
+        )
     return open_teacher(
         source,
         pictures,
@@ -202,8 +210,8 @@ def _claim(folder: Path, teacher: Teacher, *, overwrite: bool) -> None:
             mask.unlink()
     elif masks and not (record.is_file() and record.read_text(encoding='utf-8') == wanted):
         raise TeacherError(
-            f'{folder} holds {len(masks)} masks that were made otherwise (see {RECORD} there); '
-            'add --overwrite to delete them first'
+            f'{folder} holds {len(masks)} masks made with other settings (see {RECORD} in this '
+            'folder); add --overwrite to delete them first'
         )
     record.write_text(wanted, encoding='utf-8')
 
@@ -236,7 +244,7 @@ def _report(data: Path, pictures: list[Path], fusion: Fusion, jobs: int) -> None
     """Check all masks, print what they label, draw some of them."""
     folders = {role: _folder(data, role) for role in ROLES if _folder(data, role).is_dir()}
     if not folders:
-        raise TeacherError(f'{data} has no masks yet; make some with --teacher')
+        raise TeacherError(f'{data} has no masks yet; create them with --teacher')
     masks = {role: MaskFolder(folder, pictures) for role, folder in folders.items()}
     read = partial(_read_labels, masks, fusion, masks_are_finished(data))
     counts = _parallel(lambda picture: _count(read(picture)), pictures, jobs, 'checking')
@@ -245,7 +253,7 @@ def _report(data: Path, pictures: list[Path], fusion: Fusion, jobs: int) -> None
     path = data / 'masks_preview.png'
     sheet = _sheet((read_rgb(picture), read(picture)) for picture in chosen)
     cv2.imwrite(str(path), cv2.cvtColor(sheet, cv2.COLOR_RGB2BGR))
-    print(f'wrote {path}: look at it before you train')
+    print(f'wrote {path}; check it before you train')
 
 
 def _read_labels(

@@ -127,7 +127,7 @@ def open_teacher(
     if folder.is_dir() and not (folder / 'config.json').is_file():
         return MaskFolder(folder, pictures, class_map)
     if not folder.is_dir() and not HUB_NAME.fullmatch(source):
-        raise TeacherError(f'{source} does not exist (and is no name on the Hugging Face hub)')
+        raise TeacherError(f'{source} does not exist, and is not a name on the Hugging Face hub')
     return Network(source, class_map, options)
 
 
@@ -173,7 +173,7 @@ def _value_table(class_map: ClassMap) -> np.ndarray:
     for value, label in class_map.items():
         if not isinstance(value, int) or not 0 <= value <= 255:
             raise TeacherError(
-                f'the class map of a mask folder has the key {value!r}: not 0 to 255'
+                f'the class map of a mask folder has the key {value!r}; keys must be 0 to 255'
             )
         table[value] = label
     return table
@@ -280,7 +280,9 @@ def membership(names: list[str], class_map: ClassMap) -> Tensor:
     """
     unknown = sorted(str(name) for name in class_map if str(name).lower() not in names)
     if unknown:
-        raise TeacherError(f'the class map names what the network does not know: {unknown[0]!r}')
+        raise TeacherError(
+            f'the class map names a class that the network does not have: {unknown[0]!r}'
+        )
     ids = {str(name).lower(): label for name, label in class_map.items()}
     rows = torch.tensor([min(ids.get(name, UNLABELLED), CLASSES) for name in names])
     return F.one_hot(rows, CLASSES + 1).T.float()
@@ -332,9 +334,9 @@ def _parse_class_map(text: str, name: str) -> ClassMap:
     try:
         content = yaml.safe_load(text)
     except yaml.YAMLError as error:
-        raise TeacherError(f'{name} is no YAML: {error}') from error
+        raise TeacherError(f'{name} cannot be read as YAML: {error}') from error
     if not isinstance(content, dict):
-        raise TeacherError(f'{name} is no map of classes to trainIds')
+        raise TeacherError(f'{name} is not a mapping of classes to trainIds')
     for key, label in content.items():
         if not isinstance(label, int) or label not in TRAIN_IDS:
             raise TeacherError(f'{name} maps {key!r} to {label!r}: not a trainId (0 to 18, 255)')
@@ -347,8 +349,8 @@ def _known_map(names: list[str], source: str) -> ClassMap:
         if known.keys() <= set(names):
             return known
     raise TeacherError(
-        f'{source} knows {", ".join(names[:5])} ...: neither Cityscapes nor COCO panoptic; '
-        'give the trainIds of its classes in a file (--map)'
+        f'{source} knows {", ".join(names[:5])} ..., the classes of neither Cityscapes nor COCO '
+        'panoptic; give the trainIds of its classes in a file (--map)'
     )
 
 
@@ -361,7 +363,7 @@ def _load(source: str) -> tuple[Any, Normalization]:
         # By name, so that type checkers do not follow it: it is optional and very large.
         transformers: Any = importlib.import_module('transformers')
     except ImportError as error:
-        raise TeacherError(f'{source} is a network, which needs transformers: {INSTALL}') from error
+        raise TeacherError(f'{source} is a network and needs transformers: {INSTALL}') from error
     try:
         config = transformers.AutoConfig.from_pretrained(source)
         processor = transformers.utils.cached_file(source, 'preprocessor_config.json')

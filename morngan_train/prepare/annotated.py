@@ -138,7 +138,7 @@ def _sort(marked: Sequence[Marked], size: tuple[int, int], own: Mapping[str, Mea
         if times > 1:
             left_out[f'{each.category} (duplicate)'] += times - 1
         if (box[2:] <= box[:2]).any():
-            left_out[f'{each.category} (outside of the frame, or without area)'] += 1
+            left_out[f'{each.category} (outside the frame, or without area)'] += 1
         elif each.crowd or meaning == IGNORE:
             regions.append([0, *box])
             taken[f'{"crowd of " if each.crowd else ""}{each.category} as {IGNORE}'] += 1
@@ -158,18 +158,18 @@ def _report(selection: Selection, folder: Folder, labels: Sequence[_Sorted | Non
     empty = sum(not len(each.boxes) for each in labelled)
     if empty == len(labelled):
         selection.problems.append(
-            f'no box is a {" or ".join(OBJECTS)}; say what the categories mean, with '
-            '--class NAME=CLASS'
+            f'no box is a {" or ".join(OBJECTS)}; map the categories to classes with --class '
+            'NAME=CLASS'
         )
     if bare:
         selection.notes.append(
-            f'{folder}: {bare} of {len(labels)} frames have no labels and teach the head nothing; '
-            'give those that show nobody an empty file of labels'
+            f'{folder}: {bare} of {len(labels)} frames are unlabelled and do not train the '
+            'head; add an empty label file for each frame without objects'
         )
     if empty:
         selection.notes.append(
             f'{folder}: {empty} of {len(labels)} frames have labels but no box: the head learns '
-            'that they show nobody'
+            'that they show no objects'
         )
     taken: Counter[str] = sum((each.taken for each in labelled), Counter())
     left_out: Counter[str] = sum((each.left_out for each in labelled), Counter())
@@ -177,8 +177,8 @@ def _report(selection: Selection, folder: Folder, labels: Sequence[_Sorted | Non
         selection.notes.append(f'{folder}: boxes taken: {_counts(taken)}')
     if left_out:
         selection.notes.append(
-            f'{folder}: boxes left out: {_counts(left_out)}; --class NAME=CLASS gives a category a '
-            'meaning'
+            f'{folder}: boxes left out: {_counts(left_out)}; map a category to a class with '
+            '--class NAME=CLASS'
         )
 
 
@@ -191,5 +191,5 @@ def check_own(selection: Selection, own: Mapping[str, Meaning], known: Iterable[
     known = sorted(known)
     if unknown := [name for name in own if name not in known]:
         selection.problems.append(
-            f'--class {few(unknown)}: no such category; there are {", ".join(known)}'
+            f'--class {few(unknown)}: no such category; choose from {", ".join(known)}'
         )

@@ -31,8 +31,9 @@ class CocoFrame:
         size = self.listed.size
         if size is not None and size != (width, height):
             raise DataError(
-                f'{self.labels} describes a picture of {size[0]}x{size[1]}, {self.picture} is '
-                f'{width}x{height}; name the folder of frames of that size with --frames'
+                f'{self.labels} describes a picture of {size[0]}x{size[1]}, but {self.picture} '
+                f'is {width}x{height}; name the folder with frames of the described size with '
+                '--frames'
             )
         return self.listed.marked
 
@@ -58,7 +59,7 @@ def select_coco(
     check_own(selection, own, listing.categories)
     if listing.strays:
         selection.notes.append(
-            f'{listing.strays} annotations of {file} belong to no frame that it lists'
+            f'{listing.strays} annotations of {file} belong to frames that it does not list'
         )
     found = _find(frames, listing.frames, file, selection)
     if not selection.problems:
@@ -71,7 +72,7 @@ def _find(
 ) -> list[CocoFrame]:
     """Find frames by the path in the file, or else by name alone: perhaps with another suffix."""
     if not frames.is_dir():
-        raise DataError(f'{frames} does not exist or is no folder')
+        raise DataError(f'{frames} does not exist or is not a folder')
     by_stem = {path.stem: path for path in _pictures(frames)}
     found, missing = [], []
     for each in listed:
@@ -85,7 +86,7 @@ def _find(
         report = selection.notes if found else selection.problems
         report.append(
             f'{len(missing)} of the {len(listed)} frames that {file} lists are not in {frames}: '
-            f'{few(missing)}; --frames names their folder'
+            f'{few(missing)}; name their folder with --frames'
         )
     _note_unlisted(found, file, selection)
     return found
@@ -96,8 +97,8 @@ def _note_unlisted(found: Sequence[CocoFrame], file: Path, selection: Selection)
     for folder in sorted({path.parent for path in used}):
         if unlisted := [path.name for path in _pictures(folder) if path not in used]:
             selection.notes.append(
-                f'{len(unlisted)} pictures of {folder} are not in {file}, so nobody has labelled '
-                f'them; they are left out: {few(unlisted)}'
+                f'{len(unlisted)} pictures of {folder} are not in {file}, so they are '
+                f'unlabelled and left out: {few(unlisted)}'
             )
 
 

@@ -163,9 +163,9 @@ def read_listing(file: Path) -> Listing:
     except ValidationError as error:
         first = error.errors()[0]
         reason = f'{".".join(map(str, first["loc"]))}: {first["msg"]}'
-        raise DataError(f'{file} is no JSON of COCO or FLIR ADAS v2: {reason}') from error
+        raise DataError(f'{file} is not JSON of COCO or FLIR ADAS v2: {reason}') from error
     except (OSError, ValueError) as error:
-        raise DataError(f'{file} cannot be read as JSON of COCO: {error}') from error
+        raise DataError(f'{file} cannot be read as COCO JSON: {error}') from error
 
 
 def _corners(x: float, y: float, width: float, height: float) -> tuple[float, float, float, float]:
@@ -179,4 +179,4 @@ def _size(width: int | None, height: int | None) -> tuple[int, int] | None:
 def _check_once(kind: str, ids: Iterable[_Id]) -> None:
     twice = [str(number) for number, count in Counter(ids).items() if count > 1]
     if twice:
-        raise ValueError(f'each {kind} needs an id of its own, and these occur twice: {few(twice)}')
+        raise ValueError(f'each {kind} needs a unique id, but these occur twice: {few(twice)}')

@@ -42,8 +42,8 @@ def add_parser(commands: Any) -> None:
     prepare_parser = commands.add_parser(
         'prepare',
         help='make a data folder from a public data set or folders of pictures',
-        description='Make the data folder that training reads; see docs/data.md. A run that was '
-        'stopped goes on where it was.',
+        description='Make the data folder that training reads; see docs/data.md. After an '
+        'interruption, run the same command again to resume.',
     )
     sources = prepare_parser.add_subparsers(dest='source', required=True)
 
@@ -54,7 +54,7 @@ def add_parser(commands: Any) -> None:
     kaist = sources.add_parser('kaist', help='KAIST Multispectral Pedestrian, CVPR 2015')
     _add_public(kaist)
     kaist.add_argument(
-        '--aligned', action='store_true', help='write day thermal too, to trainA_thermal'
+        '--aligned', action='store_true', help='also write day thermal to trainA_thermal'
     )
     kaist.set_defaults(run=_kaist)
 
@@ -78,7 +78,7 @@ def add_parser(commands: Any) -> None:
     folder = sources.add_parser('folder', help='your own pictures')
     folder.add_argument('--day', type=Path, required=True, help='folder of day colour')
     folder.add_argument('--night', type=Path, required=True, help='folder of night thermal')
-    folder.add_argument('--test', type=Path, help='folder of night thermal that is for test only')
+    folder.add_argument('--test', type=Path, help='folder of night thermal for testing only')
     folder.add_argument(
         '--day-thermal', type=Path, help='folder of day thermal registered to --day, same names'
     )
@@ -91,7 +91,7 @@ def add_parser(commands: Any) -> None:
         'annotations', type=Path, help='JSON of COCO; coco.json or index.json of FLIR ADAS v2'
     )
     coco.add_argument(
-        '--frames', type=Path, help='folder of the frames (default: that of the annotations)'
+        '--frames', type=Path, help='folder of the frames (default: the folder of the annotations)'
     )
     _add_boxes(coco)
     coco.set_defaults(run=_coco)
@@ -101,18 +101,21 @@ def add_parser(commands: Any) -> None:
     yolo.add_argument(
         '--labels',
         type=Path,
-        help='folder of the text files (default: labels in place of images, or that of the frames)',
+        help='folder of the text files (default: labels instead of images, or the folder of the '
+        'frames)',
     )
     yolo.add_argument(
         '--names',
         nargs='+',
-        help='names of the classes in the order of their numbers, or a file of them (default: '
+        help='class names in the order of their numbers, or a file with these names (default: '
         'data.yaml or classes.txt near the labels)',
     )
     _add_boxes(yolo)
     yolo.set_defaults(run=_yolo)
 
-    street = sources.add_parser('street', help='simulated streets: night, colours by day, boxes')
+    street = sources.add_parser(
+        'street', help='simulated streets: night thermal, day colour, boxes'
+    )
     _add_out(street)
     street.add_argument(
         '--seeds',
@@ -120,37 +123,37 @@ def add_parser(commands: Any) -> None:
         nargs=2,
         default=(1, 60),
         metavar=('FIRST', 'LAST'),
-        help='which streets; the demo shows number 0 (default: 1 60)',
+        help='numbers of the streets; the demo shows street 0 (default: 1 60)',
     )
     street.add_argument(
-        '--frames', type=_positive, default=3, help='of each street (default: %(default)s)'
+        '--frames', type=_positive, default=3, help='frames of each street (default: %(default)s)'
     )
     street.set_defaults(run=_street)
 
-    edges = sources.add_parser('edges', help='edge maps for a data folder that is there')
+    edges = sources.add_parser('edges', help='edge maps for an existing data folder')
     edges.add_argument('data', type=Path, help='folder with trainA, trainB or both')
     _add_work(edges, NIGHT_METHODS)
     edges.set_defaults(run=_edges)
 
     masks = sources.add_parser(
         'masks',
-        help='say what the label maps of a data folder are',
-        description='Note in prepared.json whether masks_cityscapes holds finished label maps, '
-        'such as those that the authors publish: they are denoised already, and training then '
-        'leaves them as they are.',
+        help='record whether the label maps of a data folder are finished',
+        description='Record in prepared.json whether masks_cityscapes holds finished label '
+        'maps, such as the label maps that the authors publish. Finished maps are already '
+        'denoised, and training uses them without changes.',
     )
     masks.add_argument('data', type=Path, help='data folder')
     masks.add_argument(
         '--finished',
         action=argparse.BooleanOptionalAction,
         required=True,
-        help='fused and denoised already, or as teachers made them',
+        help='the maps are already fused and denoised, or they are direct output of teachers',
     )
     masks.set_defaults(run=_masks)
 
 
 def _add_public(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument('src', type=Path, help='where the data set was unpacked')
+    parser.add_argument('src', type=Path, help='folder of the unpacked data set')
     parser.add_argument(
         '--lists', type=Path, help='folder of split lists trainA.txt, trainB.txt, testB.txt'
     )
@@ -171,13 +174,13 @@ def _add_boxes(parser: argparse.ArgumentParser) -> None:
         type=parse_meaning,
         action='append',
         default=[],
-        help=f'what a category means: {", ".join(MEANINGS)}; may be repeated',
+        help=f'class of a category: {", ".join(MEANINGS)}; repeat it for several categories',
     )
     parser.add_argument(
         '--folder',
         choices=('trainB', 'thermal', 'testB'),
         default='trainB',
-        help='where the frames go: night, any time of day, or night for test only (%(default)s)',
+        help='target folder: night, any time of day, or night for testing only (%(default)s)',
     )
     _add_keep_16_bit(parser)
     _add_out(parser)
@@ -189,8 +192,8 @@ def _add_keep_16_bit(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         '--keep-16-bit',
         action='store_true',
-        help='leave 16-bit thermal as it is (default: each frame from its 1st to its 99th '
-        'percentile to 8 bits)',
+        help='keep 16-bit thermal (default: stretch each frame from its 1st to 99th percentile '
+        'to 8 bits)',
     )
 
 
@@ -204,25 +207,25 @@ def _add_pictures(parser: argparse.ArgumentParser) -> None:
         '--size',
         choices=('paper', 'native'),
         default='paper',
-        help='paper: 500x400, then the centre of 360x288; native: as they are (%(default)s)',
+        help='paper: 500x400, then the centre of 360x288; native: unchanged (%(default)s)',
     )
     _add_work(parser, (*NIGHT_METHODS, 'none'))
 
 
 def _add_work(parser: argparse.ArgumentParser, methods: Sequence[str]) -> None:
-    nothing = '; none: no edge maps, of the day neither' if 'none' in methods else ''
+    nothing = '; none: no edge maps, not even of day pictures' if 'none' in methods else ''
     parser.add_argument(
         '--night-edges',
         choices=methods,
         default='surround',
-        help=f'how edges of thermal frames are found (%(default)s){nothing}',
+        help=f'method for edges of thermal frames (%(default)s){nothing}',
     )
     parser.add_argument(
         '--day-edges',
         choices=DAY_METHODS,
         default='matlab',
-        help="how edges of day pictures are found: Canny as MATLAB's, which the authors used, or "
-        "OpenCV's (%(default)s)",
+        help='method for edges of day pictures: Canny of MATLAB, which the authors used, or of '
+        'OpenCV (%(default)s)',
     )
     _add_processes(parser)
 
@@ -231,7 +234,7 @@ def _add_processes(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         '--jobs', type=_positive, default=os.cpu_count() or 1, help='processes (%(default)s)'
     )
-    parser.add_argument('--overwrite', action='store_true', help='remake files that exist')
+    parser.add_argument('--overwrite', action='store_true', help='remake existing files')
 
 
 def _positive(text: str) -> int:

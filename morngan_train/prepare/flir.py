@@ -49,15 +49,15 @@ def select_flir(source: Path, lists: Path | None) -> Selection:
         return _by_lists(layout, lists)
     if layout.version == 'v1':
         raise DataError(
-            f'{layout.root} is FLIR ADAS v1, which does not say which frames were taken by day and '
-            'which at night; give --lists, see docs/data.md for where the lists are published'
+            f'{layout.root} is FLIR ADAS v1, which does not mark day and night; give --lists, '
+            'see docs/data.md for the published lists'
         )
     return _by_hours(layout.root)
 
 
 def _find_layout(source: Path) -> _Layout:
     if not source.is_dir():
-        raise DataError(f'{source} does not exist or is no folder')
+        raise DataError(f'{source} does not exist or is not a folder')
     for root in (source, *sorted(path for path in source.iterdir() if path.is_dir())):
         color, thermal = (
             [folder for part in _V2_PARTS if (folder := root / part.format(kind) / 'data').is_dir()]
@@ -72,9 +72,9 @@ def _find_layout(source: Path) -> _Layout:
         if color and thermal:
             return _Layout('v1', root, color, thermal)
     raise DataError(
-        f'{source} holds no FLIR ADAS; looked in it and one folder down for\n'
-        '  v1: training/RGB, training/thermal_8_bit, validation/... (or train, val)\n'
-        '  v2: images_rgb_train/data, images_thermal_train/data, images_thermal_val/data'
+        f'{source} does not contain FLIR ADAS; expected in this folder or one level below:\n  '
+        'v1: training/RGB, training/thermal_8_bit, validation/... (or train, val)\n  v2: '
+        'images_rgb_train/data, images_thermal_train/data, images_thermal_val/data'
     )
 
 
@@ -116,7 +116,7 @@ def _by_hours(root: Path) -> Selection:
         counts = Counter(hour or 'unknown' for _, hour in frames)
         others = ', '.join(f'{n} {hour}' for hour, n in sorted(counts.items()) if hour != hours)
         if others:
-            selection.notes.append(f'{folder} leaves out of {part}: {others}')
+            selection.notes.append(f'{folder}: left out of {part}: {others}')
         chosen = [root / part / 'data' / name for name, hour in frames if hour == hours]
         missing = [file.name for file in chosen if not file.is_file()]
         if missing:

@@ -85,14 +85,14 @@ def select_kaist(source: Path, lists: Path | None, *, aligned: bool) -> Selectio
 
 def _find_root(source: Path) -> Path:
     if not source.is_dir():
-        raise DataError(f'{source} does not exist or is no folder')
+        raise DataError(f'{source} does not exist or is not a folder')
     for pattern in ('set[01][0-9]', '*/set[01][0-9]', '*/*/set[01][0-9]'):
         found = sorted(path for path in source.glob(pattern) if path.is_dir())
         if found:
             return found[0].parent
     raise DataError(
-        f'{source} holds no KAIST; looked in it and two folders down for set00/V000/visible, '
-        'set00/V000/lwir and so on'
+        f'{source} does not contain KAIST; expected in this folder or up to two levels below: '
+        'set00/V000/visible, set00/V000/lwir and so on'
     )
 
 
@@ -111,8 +111,8 @@ def _by_rule(root: Path, selection: Selection) -> dict[Folder, list[Frame]]:
         chosen[folder] = [frame for frame in frames if frame not in _LEFT_OUT]
         if len(chosen[folder]) != PUBLISHED[folder]:
             selection.notes.append(
-                f'{folder} has {len(chosen[folder])} frames, the paper {PUBLISHED[folder]}: '
-                'this copy of KAIST is incomplete or another one'
+                f'{folder} has {len(chosen[folder])} frames, but the paper has '
+                f'{PUBLISHED[folder]}: this copy of KAIST is incomplete or another version'
             )
     return chosen
 
@@ -125,7 +125,7 @@ def _numbers(folder: Path, selection: Selection) -> list[int]:
     """List the frame numbers of a folder; a problem if it is not there or empty."""
     numbers = [int(file.stem[1:]) for file in sorted(folder.glob('I[0-9]*.jpg'))]
     if not numbers:
-        selection.problems.append(f'{folder} is missing or holds no I00000.jpg, ...')
+        selection.problems.append(f'{folder} is missing or has no frames I00000.jpg, ...')
     return numbers
 
 
@@ -136,8 +136,8 @@ def _by_lists(lists: Path, selection: Selection) -> dict[Folder, list[Frame]]:
         strange = [line for line, match in matches.items() if match is None]
         if strange:
             selection.problems.append(
-                f'{len(strange)} of the {len(lines)} lines for {folder} name no frame of KAIST '
-                f'(set0_4_I02060 or set00/V004/I02060): {few(strange)}'
+                f'{len(strange)} of the {len(lines)} lines for {folder} do not name a frame of '
+                f'KAIST (such as set0_4_I02060 or set00/V004/I02060): {few(strange)}'
             )
         chosen[folder] = [Frame(*map(int, match.groups())) for match in matches.values() if match]
     return chosen

@@ -28,11 +28,11 @@ def read_lists(
         DataError: A list is missing, there are several of one kind, or one cannot be read.
     """
     if not folder.is_dir():
-        raise DataError(f'--lists {folder} does not exist or is no folder')
+        raise DataError(f'--lists {folder} does not exist or is not a folder')
     files = {name: _find(folder, name) for name in _LISTED}
     missing = [name for name in required if files[name] is None]
     if missing:
-        raise DataError(f'{folder} lacks {" and ".join(f"{name}.txt" for name in missing)}')
+        raise DataError(f'{folder} has no {" and no ".join(f"{name}.txt" for name in missing)}')
     return {name: _read(file) for name, file in files.items() if file is not None}
 
 

@@ -45,8 +45,8 @@ def select_llvip(source: Path, lists: Path | None, jobs: int) -> Selection:
         chosen = choose_listed(everything, lists, ('trainB',), selection)
     else:
         selection.notes.append(
-            'trainB and testB hold all scenes; two of the 26 show the day, which no file of LLVIP '
-            'marks: leave them out with --lists'
+            'trainB and testB hold all scenes; two of the 26 show the day, but no file of LLVIP '
+            'marks them; leave them out with --lists'
         )
     if not selection.problems:
         place(selection, chosen, KEYS, jobs)

@@ -71,7 +71,7 @@ def select_m3fd(source: Path, lists: Path | None, jobs: int) -> Selection:
 def _find_folders(source: Path, selection: Selection) -> list[Path]:
     """Find the folders with annotated pairs: one of all frames, or one of each scene."""
     if not source.is_dir():
-        raise DataError(f'{source} does not exist or is no folder')
+        raise DataError(f'{source} does not exist or is not a folder')
     found = [
         folder.parent
         for depth in ('Vis', '*/Vis', '*/*/Vis', '*/*/*/Vis')
@@ -85,8 +85,9 @@ def _find_folders(source: Path, selection: Selection) -> list[Path]:
         )
     if len(bare) == len(found):
         raise DataError(
-            f'{source} holds no M3FD; looked in it and up to three folders down for Vis, Ir and '
-            'Annotation side by side (M3FD_Detection, or Daytime/Alley and so on)'
+            f'{source} does not contain M3FD; expected in this folder or up to three levels '
+            'below: Vis, Ir and Annotation side by side (M3FD_Detection, or Daytime/Alley and '
+            'so on)'
         )
     return [folder for folder in found if folder not in bare]
 

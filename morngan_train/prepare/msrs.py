@@ -47,7 +47,7 @@ def select_msrs(source: Path, lists: Path | None, boxes: Path | None, jobs: int)
     selection = Selection('MSRS', 'parts' if lists is None else 'lists')
     parts = {part: list_frames(_part(root, part, boxes, selection), selection) for part in _PARTS}
     if boxes is None:
-        selection.notes.append('no boxes: MSRS comes without; see --boxes')
+        selection.notes.append('no boxes: MSRS does not contain any; see --boxes')
     if lists is not None:
         everything = [frame for frames in parts.values() for frame in frames]
         chosen = choose_listed(everything, lists, ('trainA', 'trainB'), selection)
@@ -61,7 +61,7 @@ def select_msrs(source: Path, lists: Path | None, boxes: Path | None, jobs: int)
 def _part(root: Path, part: str, boxes: Path | None, selection: Selection) -> Part:
     masks = root / part / _MASKS
     if not masks.is_dir():
-        selection.notes.append(f'no label maps of {part}: {masks} is not there')
+        selection.notes.append(f'no label maps of {part}: {masks} does not exist')
     return Part(
         root / part / 'ir',
         root / part / 'vi',
@@ -76,7 +76,7 @@ def _by_letter(
     strange = [frame.name for frame in (*train, *test) if frame.name[-1] not in 'DN']
     if strange:
         selection.notes.append(
-            f'{len(strange)} names end neither in D nor in N, left out: {few(strange)}'
+            f'{len(strange)} names end neither in D nor in N and are left out: {few(strange)}'
         )
     unused = sum(frame.name.endswith('D') for frame in test)
     if unused:

@@ -108,12 +108,13 @@ def find_root(source: Path, folders: Sequence[str], name: str) -> Path:
         DataError: There is no such folder.
     """
     if not source.is_dir():
-        raise DataError(f'{source} does not exist or is no folder')
+        raise DataError(f'{source} does not exist or is not a folder')
     for root in (source, *sorted(path for path in source.iterdir() if path.is_dir())):
         if any((root / folder).is_dir() for folder in folders):
             return root
     raise DataError(
-        f'{source} holds no {name}; looked in it and one folder down for {", ".join(folders)}'
+        f'{source} does not contain {name}; expected in this folder or one level below: '
+        f'{", ".join(folders)}'
     )
 
 
@@ -163,8 +164,8 @@ def choose_listed(
         unknown = [name for name in names if name not in by_name]
         if unknown:
             selection.problems.append(
-                f'{len(unknown)} of the {len(names)} names for {folder} are no complete pairs of '
-                f'{selection.source}: {few(unknown)}'
+                f'{len(unknown)} of the {len(names)} names for {folder} are not complete pairs '
+                f'of {selection.source}: {few(unknown)}'
             )
         chosen[_LISTED[folder]] = [by_name[name] for name in names if name in by_name]
     return chosen
@@ -196,7 +197,9 @@ def place(
             others.update(look.others)
     if others:
         each = ', '.join(f'{count} {name}' for name, count in sorted(others.items()))
-        selection.notes.append(f'objects that are none of {", ".join(OBJECTS)}, left out: {each}')
+        selection.notes.append(
+            f'objects of other classes than {", ".join(OBJECTS)} are left out: {each}'
+        )
 
 
 def _index(folder: Path, suffixes: frozenset[str], selection: Selection) -> dict[str, Path]:
@@ -243,7 +246,7 @@ def _check_mask(path: Path, picture: np.ndarray, trainids: Mapping[int, int]) ->
     check_size(path, mask, picture)
     unknown = sorted(set(np.unique(mask).tolist()) - set(trainids))
     if unknown:
-        raise DataError(f'{path} holds numbers of no known class: {few(list(map(str, unknown)))}')
+        raise DataError(f'{path} has numbers of unknown classes: {few(list(map(str, unknown)))}')
 
 
 def _examine_boxes(

@@ -32,8 +32,8 @@ def check_settings(data: Path, settings: Mapping[str, str], *, overwrite: bool) 
     ]
     if differ and not overwrite:
         raise DataError(
-            f'{data} was prepared in another way ({"; ".join(differ)}); '
-            'add --overwrite, or choose another folder'
+            f'{data} was prepared with other settings ({"; ".join(differ)}); add --overwrite, '
+            'or choose another folder'
         )
 
 

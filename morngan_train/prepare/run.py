@@ -158,7 +158,7 @@ def _picture_task(
 def _check_target(folder: Path, planned: Sequence[PictureTask | BoxesTask | MaskTask]) -> None:
     """Refuse to write among other pictures, or over the source itself."""
     if any(task.source.parent.resolve() == folder.resolve() for task in planned):
-        raise DataError(f'{folder} is the source; choose another --out')
+        raise DataError(f'{folder} is the source folder; choose another --out')
     if not folder.is_dir():
         return
     names = {task.target.name for task in planned}

@@ -69,8 +69,8 @@ def work(
     errors = [outcome.error for outcome in done if outcome.error]
     if errors:
         raise DataError(
-            f'{label}: {len(errors)} of {len(tasks)} files failed, all others are done; '
-            f'mend them and run again: {few(errors)}'
+            f'{label}: {len(errors)} of {len(tasks)} files failed, all others are done; repair '
+            f'these files and run the same command again: {few(errors)}'
         )
     return done
 

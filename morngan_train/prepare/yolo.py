@@ -64,7 +64,7 @@ def select_yolo(
     pictures = list_images(frames)
     labels = labels or _labels_of(frames)
     if not labels.is_dir():
-        raise DataError(f'{labels} does not exist or is no folder')
+        raise DataError(f'{labels} does not exist or is not a folder')
     selection = Selection('YOLO', 'folders')
     known = _known_names(names, labels, frames, selection)
     check_own(selection, own, known.values())
@@ -77,8 +77,8 @@ def select_yolo(
         )
     if len(lonely) == len(files):
         selection.problems.append(
-            f'none of the {len(pictures)} frames of {frames} has a file of its name in {labels}; '
-            '--labels names the folder of the text files'
+            f'none of the {len(pictures)} frames of {frames} has a file of the same name in '
+            f'{labels}; name the folder of the text files with --labels'
         )
     if not selection.problems:
         place(selection, folder, found, own, jobs)
@@ -101,7 +101,7 @@ def _known_names(
     if given and not (len(given) == 1 and Path(given[0]).is_file()):
         return dict(enumerate(given))
     file = Path(given[0]) if given else _names_file(labels.absolute(), frames.absolute())
-    selection.notes.append(f'names of the classes are from {file}')
+    selection.notes.append(f'class names are from {file}')
     return _read_names(file)
 
 
@@ -115,7 +115,7 @@ def _names_file(labels: Path, frames: Path) -> Path:
             if (folder / name).is_file():
                 return folder / name
     raise DataError(
-        f'the names of the classes are unknown; looked for {" and ".join(_NAMES)} in '
+        f'the class names are unknown; no {" or ".join(_NAMES)} in '
         f'{", ".join(map(str, around))}; give them with --names, in the order of their numbers'
     )
 
@@ -132,5 +132,5 @@ def _read_names(file: Path) -> dict[int, str]:
         return {int(number): str(name) for number, name in numbered}
     except (OSError, ValueError, TypeError, KeyError, yaml.YAMLError) as error:
         raise DataError(
-            f'{file} cannot be read as names of classes ({error!r}); give them with --names'
+            f'{file} cannot be read as class names ({error!r}); give them with --names'
         ) from error

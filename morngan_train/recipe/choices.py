@@ -70,20 +70,22 @@ class Choices(Section):
         description='Eq. 8: both segmenters must be sure, or S_B alone while both agree'
     )
     labellers_after_freeze: Literal['both', 'segmenter_b'] = Field(
-        description='who labels night frames once the segmenters are frozen'
+        description='segmenters that label night frames once both are frozen'
     )
     sky_confusers: list[Literal['vegetation', 'pole']] = Field(
-        description='Z_s of Eq. 7: what night sky is mistaken for'
+        description='Z_s of Eq. 7: classes that are confused with the night sky'
     )
-    pole_with_sky: bool = Field(description="average the poles' mean with that of the sky")
+    pole_with_sky: bool = Field(description='average the mean of poles with the mean of the sky')
     denoise_before_theta_bg: bool = Field(
-        description='denoise what is as sure as θ_fg, and ask background for θ_bg after that'
+        description='denoise pixels above θ_fg first, then apply θ_bg to background'
     )
     aca_groups: Literal['merged', 'separate'] = Field(
-        description='merged: vehicles are one group, mean over those present; separate: C_ss'
+        description='merged: vehicles are one group, mean over the groups present; separate: C_ss'
     )
     scale_whole_sga: bool = Field(description='Eq. 4: λ_sga scales T_mr and T_tr too')
-    complete_day_labels: bool = Field(description='S_A fills unlabelled day pixels it is sure of')
+    complete_day_labels: bool = Field(
+        description='S_A fills unlabelled day pixels with its confident classes'
+    )
     constrain_while_learning: bool = Field(
         description='λ_fb reaches the generators where the schedule says so while S_B still learns'
     )

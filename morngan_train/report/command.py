@@ -18,8 +18,8 @@ def add_parser(commands: 'argparse._SubParsersAction[argparse.ArgumentParser]') 
     parser = commands.add_parser(
         'report',
         help='show evaluations side by side on an HTML page',
-        description='Show evaluations side by side on one HTML page that needs nothing else; see '
-        'docs/report.md. Methods are named by their files.',
+        description='Show evaluations side by side on one self-contained HTML page; see '
+        'docs/report.md. The file names become the names of the methods.',
     )
     parser.add_argument(
         'evaluations', type=Path, nargs='+', metavar='JSON', help='files of evaluate --json'
@@ -33,7 +33,7 @@ def add_parser(commands: 'argparse._SubParsersAction[argparse.ArgumentParser]') 
         type=_count,
         default=MOST_FRAMES,
         metavar='N',
-        help='show up to so many, worst and best of each method among them (%(default)s)',
+        help='maximum number of frames, including the worst and best of each method (%(default)s)',
     )
     parser.set_defaults(run=run)
 
@@ -79,5 +79,5 @@ def write_report(
 
 def _count(text: str) -> int:
     if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f'{text!r} is no number of frames, 1 or more')
+        raise argparse.ArgumentTypeError(f'{text!r} is not a number of frames (1 or more)')
     return int(text)

@@ -85,7 +85,7 @@ class Method:
         assert self.evaluation.pictures is not None
         folder = self.file.parent / self.evaluation.pictures
         return find_companions(
-            folder, list(frames), f'evaluate again with --pictures, or mend {self.file}'
+            folder, list(frames), f'evaluate again with --pictures, or correct {self.file}'
         )
 
 
@@ -96,13 +96,13 @@ def read_methods(files: Sequence[Path]) -> list[Method]:
         ReportError: A file is missing or damaged, or two of them are of different frames.
     """
     if not files:
-        raise ReportError('there is nothing to show: name at least one JSON file of evaluate')
+        raise ReportError('nothing to show; name at least one JSON file of evaluate')
     evaluations = [_read(file) for file in files]
     for file, evaluation in zip(files, evaluations, strict=True):
         if not _same_frames(evaluation, evaluations[0]):
             raise ReportError(
-                f'{file} and {files[0]} are of different frames ({evaluation.data}, '
-                f'{evaluations[0].data}); a page compares methods on the same ones'
+                f'{file} and {files[0]} have scores of different frames ({evaluation.data}, '
+                f'{evaluations[0].data}); a page compares methods on the same frames'
             )
     return [Method(*method) for method in zip(_names(files), files, evaluations, strict=True)]
 
@@ -116,7 +116,7 @@ def _read(file: Path) -> Evaluation:
         first = error.errors()[0]
         where = '.'.join(str(part) for part in first['loc'])
         raise ReportError(
-            f'{file} is no JSON of evaluate: {where + ": " if where else ""}{first["msg"]}'
+            f'{file} is not a JSON file of evaluate: {where + ": " if where else ""}{first["msg"]}'
         ) from error
 
 

@@ -38,12 +38,15 @@ def add_parser(commands: 'argparse._SubParsersAction[argparse.ArgumentParser]') 
     parser = commands.add_parser(
         'parser',
         help='train a scene parser for evaluate',
-        description='Train a small scene parser on pictures with label maps of trainIds, and write '
-        'the ONNX file that evaluate --parser takes; see docs/evaluation.md. A run that is stopped '
-        '(Ctrl-C) goes on with the same command.',
+        description='Train a small scene parser on pictures with label maps of trainIds, and '
+        'write the ONNX file that evaluate --parser takes; see docs/evaluation.md. After an '
+        'interruption (Ctrl-C), run the same command again to resume.',
     )
     parser.add_argument(
-        '--data', type=Path, required=True, help='folder with train and val, each images and labels'
+        '--data',
+        type=Path,
+        required=True,
+        help='folder with train and val, each with images and labels',
     )
     parser.add_argument('--out', type=Path, required=True, help='file to write, NAME.onnx')
     parser.add_argument('--steps', type=int, default=DEFAULTS.steps, help='(%(default)s)')
@@ -54,7 +57,7 @@ def add_parser(commands: 'argparse._SubParsersAction[argparse.ArgumentParser]') 
         nargs=2,
         default=DEFAULTS.size,
         metavar=('HEIGHT', 'WIDTH'),
-        help='of the pieces that it is trained on (192 256)',
+        help='size of the training crops (192 256)',
     )
     parser.add_argument('--rate', type=float, default=DEFAULTS.rate, help='(%(default)s)')
     parser.add_argument('--seed', type=int, default=DEFAULTS.seed, help='(%(default)s)')
@@ -79,7 +82,7 @@ def run(args: argparse.Namespace) -> int:
     try:
         network = train(pairs, settings, last, lambda net: mean(score(_eager(net), unseen)))
     except KeyboardInterrupt:
-        print(f'stopped; the same command goes on from {last}', file=sys.stderr)
+        print(f'stopped; run the same command again to resume from {last}', file=sys.stderr)
         return 130
     onnx.save(to_onnx(network), args.out)
     ious = score(OnnxSceneParser(args.out, 'cpu'), unseen)

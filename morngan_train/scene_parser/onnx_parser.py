@@ -37,7 +37,7 @@ class OnnxSceneParser:
         fits = len(self.engine.inputs) == 1 and spec.dtype.kind == 'f' and len(spec.shape) == 4
         if not (fits and spec.shape[0] in (1, None) and spec.shape[1] in (3, None)):
             found = ', '.join(str(s) for s in self.engine.inputs)
-            raise ModelError(f'{path}: no parser; expected float [1, 3, H, W], found {found}')
+            raise ModelError(f'{path}: not a parser; expected float [1, 3, H, W], found {found}')
         self.path = path
         self.sha256 = self.engine.sha256
 
@@ -74,7 +74,7 @@ class OnnxSceneParser:
         try:
             check_trainids(labels)
         except ValueError as error:
-            raise ModelError(f'{self.path}: gave labels of which {error}') from error
+            raise ModelError(f'{self.path}: gave wrong labels: {error}') from error
         return labels.astype(np.uint8)
 
 

@@ -45,7 +45,7 @@ def read_pair(pair: Pair) -> tuple[np.ndarray, np.ndarray]:
     rgb, labels = read_rgb(pair[0]), read_map(pair[1])
     check_size(pair[1], labels, rgb)
     if (strange := labels[(labels >= CLASSES) & (labels != UNLABELLED)]).size:
-        raise DataError(f'{pair[1]}: {strange[0]} is no trainId: 0 to 18, 255 for unlabelled')
+        raise DataError(f'{pair[1]}: {strange[0]} is not a trainId (0 to 18, 255 for unlabelled)')
     return rgb, labels
 
 
@@ -60,7 +60,7 @@ def shares(pairs: Sequence[Pair]) -> np.ndarray:
         counts += np.bincount(read_pair(pair)[1].ravel(), minlength=UNLABELLED + 1)
     known = counts[:CLASSES]
     if not known.any():
-        raise DataError(f'{pairs[0][1].parent}: nothing is labelled')
+        raise DataError(f'{pairs[0][1].parent}: no pixel is labelled')
     result: np.ndarray = known / known.sum()
     return result
 

@@ -116,15 +116,15 @@ def _resume(last: Path, made_of: Mapping[str, str], parts: dict[str, Any]) -> in
     for name, here in made_of.items():
         if state.get(name) != here:
             raise checkpoint.CheckpointError(
-                f'{last} was written with other {name}, {state.get(name)}, not {here}; '
-                'give the same options, or remove it'
+                f'{last} was written with {name} {state.get(name)}, not {here}; give the same '
+                'options, or remove the file'
             )
     try:
         for name, part in parts.items():
             part.load_state_dict(state[name])
     except (KeyError, RuntimeError, ValueError) as error:
         raise checkpoint.CheckpointError(
-            f'{last} holds another network, of an older version perhaps: remove it'
+            f'{last} holds another network, perhaps of an older version; remove the file'
         ) from error
     return int(state['step'])
 

@@ -25,7 +25,7 @@ from morngan_train.training.tuning import LOG_EVERY
 from morngan_train.training.tuning import Tuning
 
 NO_BOXES = (
-    'note: no frame has boxes, so the head for road users is not trained: train it afterwards with '
+    'note: no frame has boxes, so the detection head is not trained; train it afterwards with '
     '`python -m morngan_train head`, see docs/detection.md'
 )
 
@@ -35,15 +35,14 @@ def add_parser(commands: 'argparse._SubParsersAction[argparse.ArgumentParser]') 
     parser = commands.add_parser(
         'fit',
         help='train a recipe',
-        description='Train a recipe. A run '
-        'that is stopped (Ctrl-C) goes on where it was with --resume auto.',
+        description='Train a recipe. After an interruption (Ctrl-C), add --resume auto to resume.',
     )
     parser.add_argument('--config', type=Path, required=True, help='recipe, see config/train/')
     parser.add_argument(
         '--data',
         type=Path,
         action='append',
-        help='data folder, see docs/data.md; several may be given, each with its --data',
+        help='data folder, see docs/data.md; repeat --data for several folders',
     )
     parser.add_argument(
         '--shares',
@@ -52,9 +51,7 @@ def add_parser(commands: 'argparse._SubParsersAction[argparse.ArgumentParser]') 
         help='share of the draws of each data folder (default: every picture equally often)',
     )
     parser.add_argument('--out', type=Path, help='folder of the run (default: runs/RECIPE)')
-    parser.add_argument(
-        '--resume', help='a checkpoint, or auto: last.pt of the run if there is one'
-    )
+    parser.add_argument('--resume', help='a checkpoint, or auto: last.pt of the run if it exists')
     parser.add_argument(
         '--init',
         type=Path,
@@ -63,7 +60,7 @@ def add_parser(commands: 'argparse._SubParsersAction[argparse.ArgumentParser]') 
     )
     parser.add_argument('--accelerator', default='auto', help='cpu, cuda, auto (default)')
     parser.add_argument(
-        '--devices', type=int, default=1, help='GPUs, or CPU processes, of a node (default: 1)'
+        '--devices', type=int, default=1, help='GPUs, or CPU processes, on each node (default: 1)'
     )
     parser.add_argument(
         '--nodes',
@@ -74,7 +71,7 @@ def add_parser(commands: 'argparse._SubParsersAction[argparse.ArgumentParser]') 
     parser.add_argument(
         '--precision',
         choices=CHOICES,
-        help="of the networks; losses are always float32 (default: the recipe's)",
+        help="precision of the networks; losses are always float32 (default: the recipe's)",
     )
     parser.add_argument(
         '--workers',
@@ -88,20 +85,22 @@ def add_parser(commands: 'argparse._SubParsersAction[argparse.ArgumentParser]') 
     parser.add_argument(
         '--dry-run',
         action='store_true',
-        help='print what each phase trains, freezes and weighs, check the data, and stop',
+        help='print what each phase trains, freezes and weights, check the data, and stop',
     )
     parser.set_defaults(run=run)
 
 
 def _add_tuning(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument('--compile', action='store_true', help='optimise networks by torch.compile')
     parser.add_argument(
-        '--channels-last', action='store_true', help='lay pictures out with channels together'
+        '--compile', action='store_true', help='optimise networks with torch.compile'
+    )
+    parser.add_argument(
+        '--channels-last', action='store_true', help='store pictures with channels last'
     )
     parser.add_argument(
         '--checkpointing',
         action='store_true',
-        help='compute features twice instead of keeping them: less memory, more time',
+        help='recompute features instead of storing them: less memory, more time',
     )
     parser.add_argument(
         '--cache', action='store_true', help='decode all frames once and keep them in memory'
@@ -165,7 +164,7 @@ def run(args: argparse.Namespace) -> int:
         fabric.barrier()
     finished = trainer.fit()
     if fabric.is_global_zero:
-        print(f'{"finished" if finished else "stopped; go on with --resume auto"}: {out}')
+        print(f'{"finished" if finished else "stopped; resume with --resume auto"}: {out}')
     return 0 if finished else 130
 
 
@@ -173,14 +172,16 @@ def _resume(trainer: Trainer, wanted: str | None) -> bool:
     """Restore the state of a run, if one is wanted and there; return whether it was."""
     last = trainer.out / 'last.pt'
     if wanted is None and last.is_file():
-        raise CheckpointError(f'{last} exists; add --resume auto to go on, or choose another --out')
+        raise CheckpointError(
+            f'{last} exists; add --resume auto to resume, or choose another --out'
+        )
     path = last if wanted == 'auto' else Path(wanted) if wanted else None
     if path is None or (wanted == 'auto' and not last.is_file()):
         return False
     changed = trainer.resume(path)
     if changed and trainer.fabric.is_global_zero:
         fields = ', '.join(changed)
-        print(f'note: the recipe differs from that of {path} in {fields}', file=sys.stderr)
+        print(f'note: the recipe differs from the recipe of {path} in {fields}', file=sys.stderr)
     return True
 
 
@@ -210,8 +211,8 @@ def _dry_run(recipe: Recipe, data: list[Path] | None, shares: list[float] | None
         names = ', '.join(map(str, data))
         low = f'{len(crops.low)} at low resolution, ' if crops.low else ''
         console.print(
-            f'{names}: {len(crops.day)} day, {low}{len(crops.night)} night pictures, '
-            f'{steps} steps an epoch, {steps * total_epochs(recipe.schedule)} in all'
+            f'{names}: {len(crops.day)} day, {low}{len(crops.night)} night pictures, {steps} '
+            f'steps per epoch, {steps * total_epochs(recipe.schedule)} in total'
         )
         if crops.labels is not None and crops.labels.finished:
             console.print(f'label maps not denoised: {", ".join(map(str, crops.labels.finished))}')

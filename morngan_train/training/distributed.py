@@ -31,8 +31,9 @@ def together() -> Iterator[None]:
     except RuntimeError as error:  # of the library that carries the data: Gloo, NCCL
         reason = str(error).strip().splitlines()[0]
         raise LostProcessError(
-            'another process of this run has ended, so this one ends too; what went wrong is said '
-            f'there, perhaps on another node. Start all again with --resume auto ({reason})'
+            'another process of this run has ended, so this process ends too. The output of the '
+            'other process, perhaps on another node, gives the cause. Restart all processes '
+            f'with --resume auto ({reason})'
         ) from error
 
 

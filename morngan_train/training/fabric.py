@@ -43,7 +43,7 @@ def open_fabric(accelerator: str, precision: Choice, devices: int = 1, nodes: in
         fabric.launch()
     except (ValueError, TypeError, RuntimeError, MisconfigurationException) as error:
         raise FabricError(
-            f'{devices} of --accelerator {accelerator} cannot be had; take cpu, cuda or auto '
-            f'and no more --devices than there are ({error})'
+            f'{devices} of --accelerator {accelerator} cannot be used; choose cpu, cuda or '
+            f'auto, and no more --devices than the machine has ({error})'
         ) from error
     return fabric

@@ -34,8 +34,9 @@ def check_launched(devices: int, nodes: int) -> None:
         if started != nodes * devices:
             raise FabricError(
                 f'the launcher started {started} processes, but --nodes {nodes} times --devices '
-                f'{devices} is {nodes * devices}: give --nodes as torchrun got --nnodes and srun '
-                '--nodes, --devices as torchrun got --nproc-per-node and srun --ntasks-per-node'
+                f'{devices} is {nodes * devices}; set --nodes to --nnodes of torchrun or '
+                '--nodes of srun, and --devices to --nproc-per-node of torchrun or '
+                '--ntasks-per-node of srun'
             )
         return
 
@@ -60,4 +61,6 @@ def check_shared(fabric: Fabric, folder: Path) -> None:
         if fabric.is_global_zero:
             mark.unlink()
     if float(seen) < 1:
-        raise FabricError(f'--out {folder} must be one folder that all nodes share, and it is not')
+        raise FabricError(
+            f'--out {folder} is not shared by all nodes; choose a folder on a shared file system'
+        )

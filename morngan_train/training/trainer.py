@@ -331,12 +331,12 @@ class Trainer:
         state = checkpoint.load(path)
         if 'generators' not in state:
             raise checkpoint.CheckpointError(
-                f'{path} holds the weights to export and nothing else; resume from last.pt'
+                f'{path} holds only weights for export; resume from last.pt'
             )
         if state['steps_per_epoch'] != self.steps:
             raise checkpoint.CheckpointError(
-                f'{path} had {state["steps_per_epoch"]} steps an epoch, this run has {self.steps}: '
-                'set steps_per_epoch in the recipe, or every phase would shift'
+                f'{path} had {state["steps_per_epoch"]} steps per epoch, but this run has '
+                f'{self.steps}; set steps_per_epoch in the recipe, or every phase would shift'
             )
         try:
             self.step.load_state_dict(state)
@@ -384,7 +384,7 @@ class Trainer:
         else:
             print(
                 f'note: {file.name} of step {shared["step"]} is missing: process {rank} starts '
-                'with empty pools, so the run is not exactly the one that was interrupted',
+                'with empty pools, so the run does not continue exactly as before',
                 file=sys.stderr,
             )
 

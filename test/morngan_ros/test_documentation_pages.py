@@ -1,4 +1,4 @@
-"""The pages in docs/ name files, arguments, tools and tests that exist."""
+"""The pages of the manual name files, arguments, tools and tests that exist."""
 
 import ast
 from pathlib import Path
@@ -10,6 +10,13 @@ ROOT = Path(__file__).parents[2]
 NAMES = ('install', 'containers', 'cameras', 'files', 'datasets', 'troubleshooting', 'security')
 PAGES = {name: (ROOT / 'docs' / f'{name}.md').read_text(encoding='utf-8') for name in NAMES}
 
+# All pages that people read, those of the models too; `out` and `runs` are not among them.
+MANUAL = sorted(
+    path.relative_to(ROOT).as_posix()
+    for pattern in ('*.md', 'docs/**/*.md', 'models/*.md', 'docker/**/*.md')
+    for path in ROOT.glob(pattern)
+)
+
 # Arguments of launch files and names of remaps that are not ours.
 FOREIGN = {'dev', 'video_mode', '__ns'}
 
@@ -20,12 +27,13 @@ def headings(page: Path) -> set[str]:
     return {re.sub(r'[^\w -]', '', title.lower()).replace(' ', '-') for title in titles}
 
 
-@pytest.mark.parametrize('name', NAMES)
-def test_links_lead_somewhere(name):
-    for link in re.findall(r'\]\(([^):]+)\)', PAGES[name]):
+@pytest.mark.parametrize('page', MANUAL)
+def test_links_lead_somewhere(page):
+    path = ROOT / page
+    for link in re.findall(r'\]\(([^):]+)\)', path.read_text(encoding='utf-8')):
         file, _, anchor = link.partition('#')
-        target = ROOT / 'docs' / file
-        assert target.is_file(), link
+        target = path.parent / file if file else path
+        assert target.exists(), link
         assert not anchor or anchor in headings(target), link
 
 

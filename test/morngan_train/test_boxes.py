@@ -84,7 +84,7 @@ def test_boxes_that_are_there_are_not_overwritten(folder, detector, capsys):
     (folder / 'trainA_thermal_boxes').mkdir()
     (folder / 'trainB_boxes').mkdir()
     assert main(['boxes', str(folder), '--detector', str(detector)]) != 0
-    assert 'has trainA_thermal_boxes, trainB_boxes already' in capsys.readouterr().err
+    assert 'already has trainA_thermal_boxes, trainB_boxes' in capsys.readouterr().err
 
 
 def test_a_folder_without_frames_is_told(tmp_path, detector, capsys):
@@ -95,4 +95,4 @@ def test_a_folder_without_frames_is_told(tmp_path, detector, capsys):
 def test_a_frame_without_its_day_picture_is_told(folder, detector, capsys):
     (folder / 'trainA' / 'b.png').unlink()
     assert main(['boxes', str(folder), '--detector', str(detector)]) != 0
-    assert 'has no picture of its name' in capsys.readouterr().err
+    assert 'has no picture of the same name' in capsys.readouterr().err

@@ -92,7 +92,7 @@ def test_a_dry_run_prints_the_schedule_and_checks_the_data(data, tmp_path, capsy
     printed = capsys.readouterr().out
     for text in ('tiny: 10 epochs', '│ G D S_A S_B │', '7-10', 'agreement: both'):
         assert text in printed
-    assert '3 day, 2 night pictures, 6 steps an epoch, 60 in all' in printed
+    assert '3 day, 2 night pictures, 6 steps per epoch, 60 in total' in printed
     (data / 'masks_cityscapes/a.png').unlink()
     assert main(['fit', '--config', str(tiny), '--data', str(data), '--dry-run']) == 2
     assert 'python -m morngan_train masks' in capsys.readouterr().err

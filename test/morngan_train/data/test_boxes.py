@@ -40,7 +40,9 @@ def test_voc_need_not_say_how_large_its_picture_is(tmp_path, size):
 
 def test_voc_of_another_picture_is_refused(tmp_path):
     path = voc(tmp_path / 'a.xml', size=sized(80, 100))
-    with pytest.raises(DataError, match=r'a\.xml describes a picture of 80x100, its frame is 100x'):
+    with pytest.raises(
+        DataError, match=r'a\.xml describes a picture of 80x100, but its frame is 100x'
+    ):
         read_voc(path, 100, 80, CLASSES)
 
 
@@ -63,7 +65,7 @@ BAD = {
 def test_what_is_no_voc_is_named(tmp_path, content):
     path = tmp_path / 'bad.xml'
     path.write_bytes(content)
-    with pytest.raises(DataError, match=r'bad\.xml cannot be read as boxes of Pascal VOC'):
+    with pytest.raises(DataError, match=r'bad\.xml cannot be read as Pascal VOC boxes'):
         read_voc(path, 100, 80, CLASSES)
 
 

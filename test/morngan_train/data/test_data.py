@@ -298,7 +298,7 @@ def test_missing_masks_are_named_with_the_cure(labelled):
 @pytest.mark.parametrize(
     ('mask', 'problem'),
     [
-        (np.zeros((96, 119), np.uint8), r'b\.png is 119x96, its picture 120x96'),
+        (np.zeros((96, 119), np.uint8), r'b\.png is 119x96, but its picture is 120x96'),
         (np.zeros((96, 120, 3), np.uint8), r'b\.png is uint8 \[96, 120, 3\].*single channel'),
         (np.zeros((96, 120), np.uint16), r'b\.png is uint16'),
         (np.full((96, 120), 26, np.uint8), r'b\.png .*26.*only trainIds'),
@@ -353,7 +353,7 @@ def test_missing_and_wrong_edge_files_are_named(drawn_edges):
     recipe = DataRecipe(crop=48, edges='files')
     cv2.imwrite(str(drawn_edges / 'edgesA' / 'a.png'), np.zeros((5, 5), np.uint8))
     crops = load(drawn_edges, recipe)
-    with pytest.raises(DataError, match=r'edgesA.a\.png is 5x5, its picture 120x96'):
+    with pytest.raises(DataError, match=r'edgesA.a\.png is 5x5, but its picture is 120x96'):
         [crops[Pick(draw)] for draw in range(20)]
     (drawn_edges / 'edgesB' / 'x.png').unlink()
     with pytest.raises(DataError, match=r'edgesB lacks .* 1 of the 2 .*x\.png; .*train prepare'):

@@ -135,7 +135,7 @@ def test_masks_that_are_wanted_must_be_somewhere(roots):
             r'thermal holds no pictures',
         ),
         (lambda r: r.append(r[0] / 'nowhere'), r'nowhere does not exist'),
-        (lambda r: r.__delitem__(slice(0, 2)), r'there is no folder trainA'),
+        (lambda r: r.__delitem__(slice(0, 2)), r'no folder trainA'),
     ],
 )
 def test_what_is_missing_is_said_before_training(roots, change, message):

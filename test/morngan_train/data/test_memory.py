@@ -199,7 +199,7 @@ def test_a_checkpoint_keeps_everything(tmp_path):
         assert restored.nearest(query, 3, 40).tolist() == memory.nearest(query, 3, 40).tolist()
     assert not restored.store(49, Window(0, 0, 8), vectors[0], step=100)
     assert restored.store(0, Window(0, 0, 8), vectors[0], step=100)
-    with pytest.raises(ValueError, match='knows 50 NTIR images, the data set has 51'):
+    with pytest.raises(ValueError, match='holds 50 NTIR images, but the data set has 51'):
         Memory(51).load_state_dict(memory.state_dict())
 
 

@@ -161,7 +161,7 @@ def test_masks_of_some_frames_will_do(
     assert result['scores']['iou_road'] is None
     frames = {stem: scores['miou_flir'] for stem, scores in result['per_frame'].items()}
     assert frames == {'a': None, 'b': 0, 'c': None}
-    assert 'masks of 1 frames; miou is of these alone' in capsys.readouterr().out
+    assert 'miou covers only the 1 frames that have masks' in capsys.readouterr().out
     (data / 'testB_masks/b.png').rename(data / 'testB_masks/other.png')
     error = refusal(capsys, 'raw', '--data', data, '--parser', parser)
     assert 'has no mask of any frame' in error
@@ -173,7 +173,7 @@ def test_a_mask_of_other_numbers_is_named(
     path = data / 'testB_masks/b.png'
     cv2.imwrite(str(path), np.full((64, 64), 33, np.uint8))
     error = refusal(capsys, 'raw', '--data', data, '--parser', parser, '--metrics', 'miou')
-    assert f'{path}: 33 is no trainId: 0 to 18, 255 for unlabelled' in error
+    assert f'{path}: 33 is not a trainId (0 to 18, 255 for unlabelled)' in error
 
 
 def test_masks_are_not_written_over(data: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -84,5 +84,5 @@ def test_more_than_300_detections(tmp_path: Path) -> None:
 
 def test_a_detector_of_other_things_is_refused(tmp_path: Path) -> None:
     path = save_detector(tmp_path / 'd.onnx', _rows((1, 1, 1, 1, 0.5, 0.0)), names={0: 'a', 1: 'b'})
-    with pytest.raises(ModelError, match='knows none of person'):
+    with pytest.raises(ModelError, match='detects none of person'):
         open_exhaustive_detector(path, 'cpu', ('person',))

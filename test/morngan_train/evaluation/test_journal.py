@@ -141,7 +141,7 @@ def test_an_evaluation_goes_on_where_it_was(
     judges = _judges(detector, parser)
     assert _run(model, data, whole, judges) == 0
     _stopped(model, data, parts, monkeypatch, judges)
-    assert 'the same command goes on' in capsys.readouterr().err
+    assert 'run the same command again to resume' in capsys.readouterr().err
     assert not parts.exists()
     assert _read(model, data, parts, monkeypatch, judges) == ['c', 'd']
     assert _load(parts) == _load(whole)

@@ -127,7 +127,7 @@ def test_files_that_cannot_be_used_are_named(
     (found / 'b.txt').unlink()
     assert 'found lacks the partners of 1 of the 3' in refusal(capsys, *boxes)
     cv2.imwrite(str(seen / 'b.png'), np.zeros((32, 64), np.uint8))
-    assert 'b.png is 64x32, its picture 64x64' in refusal(capsys, *maps)
+    assert 'b.png is 64x32, but its picture is 64x64' in refusal(capsys, *maps)
     cv2.imwrite(str(seen / 'b.png'), np.full((64, 64), 33, np.uint8))
     assert 'b.png: 33 is no trainId' in refusal(capsys, *maps)
     (seen / 'b.png').unlink()

@@ -51,7 +51,7 @@ def test_two_rows_are_interrupted_resumed_and_printed(
     with monkeypatch.context() as patched:
         patched.setattr(RunLog, 'step', note_and_ask_to_stop)
         assert main(ask) == 130
-    assert 'the same command goes on' in capsys.readouterr().err
+    assert 'run the same command again to resume' in capsys.readouterr().err
     assert checkpoint.load(out / '1_baseline/last.pt')['step'] == STOP
     assert not (out / '6_sr').exists()
 

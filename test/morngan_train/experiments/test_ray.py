@@ -84,7 +84,7 @@ def test_rows_that_are_stopped_and_killed_end_as_if_nothing_had_been(
         run.send_signal(signal.SIGINT)
         said = run.communicate(timeout=PATIENCE)[0]
     assert run.returncode == 130, said
-    assert 'stopped; the same command goes on' in said
+    assert 'stopped; run the same command again to resume' in said
     stopped = {row: checkpoint.load(out / row / 'last.pt')['step'] for row in ROWS}
     assert all(STEPS // 4 <= step < STEPS for step in stopped.values())
 
@@ -99,8 +99,8 @@ def test_rows_that_are_stopped_and_killed_end_as_if_nothing_had_been(
     assert 'not finished: UNIT: ' in said
     assert 'damaged.onnx' in said
     for row in ROWS:
-        assert f'{row}: goes on after step {stopped[row]}' in said
-    assert said.count(f'{ROWS[0]}: goes on after step') == 2
+        assert f'{row}: resumes after step {stopped[row]}' in said
+    assert said.count(f'{ROWS[0]}: resumes after step') == 2
 
     table = json.loads((out / 'table.json').read_text())
     assert [table['rows'][row]['steps'] for row in ROWS] == [STEPS, STEPS]

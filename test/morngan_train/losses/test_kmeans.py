@@ -92,7 +92,7 @@ def test_equal_features_are_their_own_centres(value):
 
 
 def test_too_few_features_are_refused():
-    with pytest.raises(ValueError, match='3 features do not make 4 clusters'):
+    with pytest.raises(ValueError, match='3 features are too few for 4 clusters'):
         cosine_kmeans(torch.eye(3), 4)
 
 

@@ -506,7 +506,7 @@ def test_a_stopped_run_goes_on(
 def test_masks_of_different_teachers_do_not_mix(data: Path, made: Path):
     assert masks(data, '--teacher', f'cityscapes={made}/city') == 0
     other = ['--teacher', f'cityscapes={made}/coco']
-    with pytest.raises(TeacherError, match=r'3 masks that were made otherwise.*--overwrite'):
+    with pytest.raises(TeacherError, match=r'3 masks made with other settings.*--overwrite'):
         masks(data, *other)
     assert masks(data, *other, '--overwrite') == 0
     mask = cv2.imread(str(data / 'masks_cityscapes' / 'a.png'), -1)

@@ -68,7 +68,7 @@ def test_m3fd_by_number(m3fd, tmp_path):
     np.testing.assert_allclose(boxes, [[0, 8, 12, 24, 36], [2, 32, 24, 64, 48]], atol=1e-3)
     assert not (data / 'thermal_boxes').exists()
     assert 'thermal has the 1 frames that are neither daytime nor night' in notes(data)
-    assert 'objects that are none of person, bicycle, car, left out: 4 Lamp' in notes(data)
+    assert 'objects of other classes than person, bicycle, car are left out: 4 Lamp' in notes(data)
 
 
 def test_m3fd_by_the_folder_of_the_scenario(tmp_path):
@@ -116,8 +116,14 @@ def test_m3fd_knows_the_scenarios_of_the_published_lists():
 @pytest.mark.parametrize(
     ('content', 'note'),
     [
-        ('<annotation><object>', r'leaves out 1 of 2 frames: .*00719\.xml cannot be read as boxes'),
-        (f'<annotation>{sized(48, 64)}</annotation>', 'describes a picture of 48x64, its frame is'),
+        (
+            '<annotation><object>',
+            r'leaves out 1 of 2 frames: .*00719\.xml cannot be read as Pascal VOC boxes',
+        ),
+        (
+            f'<annotation>{sized(48, 64)}</annotation>',
+            'describes a picture of 48x64, but its frame is',
+        ),
     ],
 )
 def test_a_bad_xml_is_left_out_and_named(m3fd, tmp_path, content, note):

@@ -127,9 +127,9 @@ def test_yolo(yolo, tmp_path):
     assert rows(data, 'ignore', 'b') == [[0, *CAR]]
     assert rows(data, 'boxes', 'd') == []
     told = notes(data)
-    assert '1 of 4 frames have no labels and teach the head nothing' in told
+    assert '1 of 4 frames are unlabelled and do not train the head' in told
     assert '1 of 4 frames have labels but no box' in told
-    assert re.search(r'names of the classes are from .*data\.yaml', told)
+    assert re.search(r'class names are from .*data\.yaml', told)
 
 
 def test_what_the_head_learns_from(yolo, tmp_path):
@@ -213,7 +213,7 @@ def test_meanings_of_the_user_go_first(coco, tmp_path):
     assert rows(data, 'boxes', 'a') == [[0, *PERSON]]
     assert rows(data, 'boxes', 'b') == [[1, *PERSON], [2, *CAR], [0, 0, 0, 9, 9]]
     told = complaint('coco', coco, '--class', 'cart=car', out=tmp_path / 'other')
-    assert '--class cart: no such category; there are bike, car, dog, person, truck' in told
+    assert '--class cart: no such category; choose from bike, car, dog, person, truck' in told
 
 
 @pytest.mark.parametrize('text', ['dog', 'dog=cat', '=car'])
@@ -230,12 +230,12 @@ BOXES: dict[str, tuple[list[dict], list[list[float]], str]] = {
     'outside': (
         [annotation(0, 2, (70, 0, 90, 20)), annotation(0, 0, PERSON)],
         [[0, *PERSON]],
-        '1 car (outside of the frame, or without area)',
+        '1 car (outside the frame, or without area)',
     ),
     'without area': (
         [annotation(0, 2, (9, 9, 9, 20)), annotation(0, 0, PERSON)],
         [[0, *PERSON]],
-        '1 car (outside of the frame, or without area)',
+        '1 car (outside the frame, or without area)',
     ),
     'duplicate': ([annotation(0, 0, PERSON)] * 3, [[0, *PERSON]], '2 person (duplicate)'),
     'category without name': (
@@ -246,7 +246,7 @@ BOXES: dict[str, tuple[list[dict], list[list[float]], str]] = {
     'no frame': (
         [annotation(0, 0, PERSON), annotation(9, 0, CAR)],
         [[0, *PERSON]],
-        'belong to no frame that it lists',
+        'belong to frames that it does not list',
     ),
 }
 
@@ -325,7 +325,7 @@ def no_frame(content: dict) -> None:
 @pytest.mark.parametrize(
     ('spoil', 'message'),
     [
-        (double_id, r'each image needs an id of its own, and these occur twice: 0'),
+        (double_id, r'each image needs a unique id, but these occur twice: 0'),
         (double_file, r'1 names of trainB occur twice: a'),
         (no_box, r'annotations\.1\.bbox: Field required'),
         (no_number, r'annotations\.0\.bbox\.0: Input should be a finite number'),
@@ -344,7 +344,10 @@ def test_no_file_of_coco(coco, tmp_path):
     out = tmp_path / 'out'
     assert 'nowhere.json cannot be read' in complaint('coco', tmp_path / 'nowhere.json', out=out)
     assert 'elsewhere does not exist' in complaint('coco', coco, '--frames', 'elsewhere', out=out)
-    for text, message in (('{', 'cannot be read as JSON'), ('[]', 'is no JSON of COCO or FLIR')):
+    for text, message in (
+        ('{', 'cannot be read as COCO JSON'),
+        ('[]', 'is not JSON of COCO or FLIR'),
+    ):
         coco.write_text(text)
         assert message in complaint('coco', coco, out=out)
 
@@ -367,7 +370,7 @@ def test_names_of_yolo(yolo, tmp_path, name, text):
         assert rows(data, 'boxes', 'b') == [[1, *PERSON]]
         (folder / name).unlink()
     told = complaint('yolo', yolo, out=tmp_path / 'out')
-    assert 'names of the classes are unknown; looked for data.yaml and classes.txt in' in told
+    assert 'class names are unknown; no data.yaml or classes.txt in' in told
     data = prepare('yolo', yolo, '--names', 'car', 'person', out=tmp_path / 'given')
     assert rows(data, 'boxes', 'a') == [[2, *PERSON]]
     assert 'boxes left out: 1 class 2, 1 class 3, 1 class 4' in notes(data)
@@ -376,7 +379,7 @@ def test_names_of_yolo(yolo, tmp_path, name, text):
 @pytest.mark.parametrize('text', ['nc: 5', 'names: 5', '[', 'names: {a: b}'])
 def test_names_that_are_none(yolo, tmp_path, text):
     (yolo.parents[1] / 'data.yaml').write_text(text)
-    assert 'cannot be read as names of classes' in complaint('yolo', yolo, out=tmp_path / 'out')
+    assert 'cannot be read as class names' in complaint('yolo', yolo, out=tmp_path / 'out')
 
 
 def test_labels_beside_the_frames_or_elsewhere(yolo, tmp_path):

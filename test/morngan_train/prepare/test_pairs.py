@@ -256,7 +256,7 @@ def test_msrs_without_labels_says_so(msrs, tmp_path):
         (msrs / part / 'Segmentation_labels').rename(tmp_path / part)
     data = prepare('msrs', msrs, out=tmp_path / 'data')
     assert 'no label maps of train' in notes(data)
-    assert 'no boxes: MSRS comes without; see --boxes' in notes(data)
+    assert 'no boxes: MSRS does not contain any; see --boxes' in notes(data)
     assert not [folder for folder in data.iterdir() if folder.name.endswith(('_masks', '_boxes'))]
 
 

@@ -135,7 +135,7 @@ def test_flir_v2_by_hours(flir_v2):
         for folder, pictures in selection.pictures.items()
     }
     assert letters == {'trainA': ['a'], 'trainB': ['e'], 'testB': ['g']}
-    assert selection.notes[0] == 'trainA leaves out of images_rgb_train: 1 dawn/dusk, 1 night'
+    assert selection.notes[0] == 'trainA: left out of images_rgb_train: 1 dawn/dusk, 1 night'
     assert '1 unknown' in selection.notes[2]
 
 
@@ -188,7 +188,7 @@ def test_kaist_by_rule(kaist):
     aligned = selection.pictures['trainA_thermal']
     assert [picture.name for picture in aligned] == sorted(day)
     assert {picture.source.parent.name for picture in aligned} == {'lwir'}
-    assert 'trainA has 33 frames, the paper 1674' in selection.notes[0]
+    assert 'trainA has 33 frames, but the paper has 1674' in selection.notes[0]
 
 
 def test_kaist_rule_gives_the_published_numbers():
@@ -232,7 +232,9 @@ def test_kaist_says_what_is_missing(kaist, tmp_path):
     assert 'set05/V000/lwir is missing' in problems[0]
     lists = write_lists(tmp_path / 'lists', trainA='FLIR_00001', trainB='set3_0_I09999')
     problems = select_kaist(kaist, lists, aligned=False).problems
-    assert any('1 of the 1 lines for trainA name no frame of KAIST' in text for text in problems)
+    assert any(
+        '1 of the 1 lines for trainA do not name a frame of KAIST' in text for text in problems
+    )
     assert any('set03/V000/lwir/I09999.jpg' in text for text in problems)
 
 

@@ -43,7 +43,7 @@ def test_defaults_are_the_papers():
         ({'choices': {'preset': 'papr'}}, "choices.preset: 'papr': no such value; did you mean"),
         ({'choices': {'agrement': 'both'}}, "did you mean 'agreement'"),
         ({'without': ['segmentatio']}, "did you mean 'segmentation'"),
-        ({'phases': 'flir', 'without': ['segmentation']}, 'need segmenters that have learnt'),
+        ({'phases': 'flir', 'without': ['segmentation']}, 'need trained segmenters'),
         ({'phases': [{'name': 'p', 'epochs': 1, 'unpaired': False}]}, 'needs a weight for aligned'),
         (
             {'phases': [{'name': 'p', 'epochs': 1, 'unpaired': False, 'aligned': 1, 'cgr': 1}]},

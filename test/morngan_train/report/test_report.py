@@ -259,14 +259,17 @@ def test_parameters_are_those_of_the_paper():
 @pytest.mark.parametrize(
     ('content', 'message'),
     [
-        ('{"model": "m"', 'is no JSON of evaluate: Invalid JSON'),
+        ('{"model": "m"', 'is not a JSON file of evaluate: Invalid JSON'),
         ('{"model": "m", "data": "d", "frames": 3}', 'scores: Field required'),
         ('{"model": "m", "data": "d", "frames": 3, "scores": {"apce": "good"}}', 'scores.apce'),
         (
             '{"model": "m", "data": "d", "frames": 3, "scores": {}, "apce_curve": [1]}',
             'apce_curve: List should have at least 99',
         ),
-        ('{"model": "m", "data": "d", "frames": 3, "scores": {}}', 'are of different frames'),
+        (
+            '{"model": "m", "data": "d", "frames": 3, "scores": {}}',
+            'have scores of different frames',
+        ),
     ],
 )
 def test_a_file_that_cannot_be_used_is_named(evaluations, content, message, tmp_path, capsys):
@@ -305,7 +308,7 @@ def test_pictures_of_another_size_are_refused(evaluations, changed, tmp_path, ca
         cv2.imwrite(str(shown / f'{stem}.png'), np.zeros((64, 80, 3), np.uint8))
     file = changed(pictures='shown')
     assert main(['report', str(file), '--out', str(tmp_path / 'page.html')]) == 2
-    assert 'is 80x64, its picture 160x128' in capsys.readouterr().err
+    assert 'is 80x64, but its picture is 160x128' in capsys.readouterr().err
 
 
 def test_methods_are_named_by_what_tells_them_apart(changed: Callable[..., Path], tmp_path):

@@ -49,5 +49,5 @@ def test_trainids_come_through(label: int, tmp_path: Path) -> None:
 @pytest.mark.parametrize('label', [-1, 19, 256, 2**32])
 def test_other_labels_are_refused_before_they_wrap_around(label: int, tmp_path: Path) -> None:
     parser = OnnxSceneParser(_save(tmp_path / 'parser.onnx', label), 'cpu')
-    with pytest.raises(ModelError, match=f'parser.onnx: gave labels of which {label} is no'):
+    with pytest.raises(ModelError, match=f'parser.onnx: gave wrong labels: {label} is not a'):
         parser(PICTURE)

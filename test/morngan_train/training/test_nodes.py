@@ -162,7 +162,7 @@ def test_two_nodes_by_torchrun_are_one_node_of_two(config, shared_data, tmp_path
         os.kill(training_processes(out)[1], signal.SIGTERM)
         stopped = ended(agents)
     assert all(code != 0 for code, _ in stopped), stopped
-    assert [text.count('stopped; go on with --resume auto') for _, text in stopped] == [1, 0]
+    assert [text.count('stopped; resume with --resume auto') for _, text in stopped] == [1, 0]
     step = checkpoint.load(out / 'last.pt')['step']
     assert STEPS <= step < 2 * STEPS
     with by_torchrun([*words, '--resume', 'auto']) as agents:
@@ -197,7 +197,7 @@ def test_nodes_that_do_not_share_the_folder_are_told(config, shared_data, tmp_pa
     with by_slurm(here, there) as tasks:
         for code, said in ended(tasks):
             assert code == 2, said
-            assert 'must be one folder that all nodes share' in said
+            assert 'is not shared by all nodes' in said
     assert not list(tmp_path.glob('*/last.pt'))
 
 

@@ -422,7 +422,9 @@ def test_a_damaged_picture_stops_the_run_with_a_checkpoint(recipe, data, tmp_pat
 def test_a_checkpoint_with_another_length_of_epochs_is_refused(recipe, data, tmp_path):
     run_to(make(recipe, data, tmp_path / 'run'), 2)
     longer = make(recipe.model_copy(update={'steps_per_epoch': 4}), data, tmp_path / 'longer')
-    with pytest.raises(checkpoint.CheckpointError, match='had 3 steps an epoch, this run has 4'):
+    with pytest.raises(
+        checkpoint.CheckpointError, match='had 3 steps per epoch, but this run has 4'
+    ):
         longer.resume(tmp_path / 'run' / 'last.pt')
 
 
