@@ -82,8 +82,8 @@ class Settings(ParameterTable):
     )
     threads: int = parameter(
         0,
-        'Number of processor threads for the models; 0 uses all cores. Lower it if other programs '
-        'need the cores.',
+        'Number of processor threads for the models; 0 uses all cores. Set a number if other '
+        'programs need the cores.',
         Takes.RELOAD,
         between=(0, 256),
     )
@@ -280,8 +280,8 @@ class Settings(ParameterTable):
         span = getattr(self, name)
         if len(span) != 2 or not is_span(*span):
             raise ValueError(
-                f'{name} is {list(span)}, but must be two numbers, the first one and the one '
-                'behind the last'
+                f'{name} is {list(span)}, but must be two numbers: the first one to keep, and the '
+                'one after the last'
             )
 
     def _check_warm_up(self) -> None:

@@ -151,17 +151,23 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
         'part', type=Path, help='folder such as train, val, video, or images_thermal_val of v2'
     )
     parser.add_argument(
-        '--bits', type=int, choices=(8, 16), default=8, help='of a pixel (default: %(default)s)'
+        '--bits',
+        type=int,
+        choices=(8, 16),
+        default=8,
+        help='bits of a pixel (default: %(default)s)',
     )
     parser.add_argument(
         '--rate',
         type=float,
         default=30.0,
-        help='frames a second by the numbers in the names (default: %(default)s, as the camera '
-        'ran; train and val of v1 were sampled at 2, rarely at 1)',
+        help='frames per second for the numbers in the names (default: %(default)s, the rate of '
+        'the camera; train and val of v1 were sampled at 2, rarely at 1)',
     )
     parser.add_argument(
-        '--recording', metavar='ID', help='one recording of a part of v2, by the name of its frames'
+        '--recording',
+        metavar='ID',
+        help='convert one recording of a part of v2, by the name of its frames',
     )
     to_bag.add_arguments(parser, '/thermal/image_raw')
     return parser.parse_args(argv)

@@ -101,16 +101,20 @@ def _read_color(file: Path) -> np.ndarray:
 
 def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = cli.parser('kaist_to_bag', __doc__ or '', EXAMPLES)
-    parser.add_argument('video', type=Path, help='folder of a video, which holds lwir and visible')
+    parser.add_argument(
+        'video', type=Path, help='folder of a video, with the folders lwir and visible'
+    )
     parser.add_argument(
         '--annotations',
         type=Path,
         metavar='FOLDER',
-        help='holds set00/V000/I00000.txt or .xml, also below lwir, or set00_V000_I00000.txt '
-        '(default: annotations beside images)',
+        help='folder with set00/V000/I00000.txt or .xml (also below lwir), or with '
+        'set00_V000_I00000.txt (default: annotations beside images)',
     )
     parser.add_argument(
-        '--visible', action='store_true', help=f'write colour too, to {to_bag.VISIBLE_TOPIC}'
+        '--visible',
+        action='store_true',
+        help=f'write the colour frames too, to {to_bag.VISIBLE_TOPIC}',
     )
     to_bag.add_arguments(parser, '/thermal/image_raw')
     return parser.parse_args(argv)
