@@ -1,7 +1,7 @@
 """Build the engine of a generator before the drive, and compare its pictures with fp32.
 
-TensorRT takes minutes for a model, once for each size and device; the node finds what was built
-here. Every other provider can be compared and timed in the same way.
+TensorRT needs minutes for each model, size and device. The node finds the engines that this command
+has built. The command also compares and times all other providers.
 """
 
 import argparse

@@ -1,4 +1,4 @@
-"""Publish a simulated night street as a 14-bit thermal camera would, stamped with the clock."""
+"""Publish a simulated night street as a 14-bit thermal camera does, with stamps of the clock."""
 
 import argparse
 from collections.abc import Sequence

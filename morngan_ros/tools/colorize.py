@@ -1,4 +1,4 @@
-"""Colorize pictures, folders of pictures, videos, cameras and bags; no ROS needed."""
+"""Colorize pictures, folders of pictures, videos, cameras and bags without ROS."""
 
 import argparse
 from collections.abc import Callable

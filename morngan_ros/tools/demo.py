@@ -1,6 +1,6 @@
-"""Show the whole system at work: source, node and recorder as processes that talk ROS 2.
+"""Show the whole system at work: source, node and recorder as processes that communicate by ROS 2.
 
-Writes contact_sheet.png, demo.mcap and summary.json, all made from what was really recorded.
+The demo writes contact_sheet.png, demo.mcap and summary.json from the recorded messages.
 """
 
 import argparse
@@ -54,7 +54,7 @@ LOADING, CONNECTING, STALLED = 120.0, 20.0, 15.0
 OUTPUTS = ('color/image_raw', 'color/camera_info', 'overlay/image_raw', 'detections')
 DETECTIONS_OFF = (
     'Detections are off. Add DETECTOR=FILE.onnx to make demo: a file that YOLOX publishes '
-    '(Apache-2.0), or an export of Ultralytics (AGPL-3.0); see docs/engines.md'
+    '(Apache-2.0), or an export of Ultralytics (AGPL-3.0); see docs/detection.md'
 )
 
 

@@ -1,7 +1,7 @@
-"""Write a part of FLIR ADAS, version 1 or 2, as a rosbag2 with its annotations; no ROS needed.
+"""Write a part of FLIR ADAS, version 1 or 2, as a rosbag2 with its annotations, without ROS.
 
-Frames are stamped at --rate by the numbers in their names, so that gaps stay gaps. Each recording
-of a part begins ten seconds after the last one, so that nothing is carried over between them.
+Stamps follow the numbers in the names of the frames at --rate, so that gaps stay gaps. Each
+recording of a part begins ten seconds after the last one, so that the exposure restarts.
 """
 
 import argparse

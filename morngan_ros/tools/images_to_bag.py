@@ -1,4 +1,4 @@
-"""Write a folder of pictures or a video as a rosbag2 with image and camera_info; no ROS needed."""
+"""Write a folder of pictures or a video as a rosbag2 with image and camera_info, without ROS."""
 
 import argparse
 from collections.abc import Sequence

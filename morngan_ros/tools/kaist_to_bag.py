@@ -1,7 +1,7 @@
-"""Write a video of KAIST Multispectral Pedestrian as a rosbag2 with its annotations; no ROS needed.
+"""Write a video of KAIST Multispectral Pedestrian as a rosbag2 with its annotations, without ROS.
 
-Thermal frames, camera_info and the annotated people, stamped at the 20 Hz of the recording; with
---visible the registered colour frames too.
+The bag contains thermal frames, camera_info and the annotated people, with stamps at the 20 Hz of
+the recording. With --visible it also contains the registered colour frames.
 """
 
 import argparse

@@ -1,7 +1,7 @@
 """Load the node from outside: a camera process, the node, and a best-effort subscriber process.
 
-Tells whether frames get lost on their way and whether latency grows. Latency goes from the stamp
-of the thermal frame to the arrival of the colour frame in the third process.
+The report tells whether frames get lost and whether latency grows. Latency runs from the stamp of
+the thermal frame to the arrival of the colour frame in the subscriber.
 """
 
 import argparse

@@ -1,6 +1,6 @@
-"""Show what running nodes say about themselves; set parameters, reload models, rest and go on.
+"""Show the diagnostics of running nodes; set parameters, reload models, pause and resume nodes.
 
-Exit code 0: all is well; 1: a node warns or refuses; 2: there is no node.
+The exit code is 0 if all is well, 1 if a node warns or refuses, and 2 if there is no node.
 """
 
 import argparse

@@ -1,9 +1,9 @@
 """Run the node under full load for a long time while everything around it changes.
 
-A camera sends four times what the node manages. Models are reloaded, a broken one among them;
-parameters change; subscribers come, go and are killed. The verdict tells whether memory, threads,
-open files or latency grew, and whether every frame was published once and in order. Ctrl-C ends the
-run early, with a verdict on what was seen.
+A camera sends four times as many frames as the node manages. Models are reloaded, and one of them
+is broken. Parameters change. Subscribers come, go and are killed. The verdict tells whether memory,
+threads, open files or latency grew, and whether every frame was published once and in order. Ctrl-C
+ends the run early, with a verdict on the part that ran.
 """
 
 import argparse
