@@ -14,6 +14,7 @@ from morngan_train.head.crops import ObjectCrops
 from morngan_train.losses.objects import objects_loss
 from morngan_train.networks.context_generator import ContextDecoder
 from morngan_train.networks.generator import Translator
+from morngan_train.training.system import HEAD
 
 WARM_UP = 100
 """Steps in which the learning rate rises."""
@@ -64,13 +65,13 @@ class HeadTraining:
         assert decoder.head is not None
         self._decoder = decoder
         self._before = copy.deepcopy(self.translator) if whole else None
-        groups = [{'params': list(decoder.head.parameters()), 'lr': lr}]
-        if whole:
-            own = set(groups[0]['params'])
-            body = [w for w in self.translator.parameters() if w not in own]
-            groups.append({'params': body, 'lr': BODY_LR_FACTOR * lr})
-        self._weights = [w.requires_grad_(True) for group in groups for w in group['params']]
-        self.optimizer = torch.optim.Adam(groups)
+        head = list(decoder.head.parameters())
+        body = [w for n, w in self.translator.named_parameters() if not n.startswith(HEAD)]
+        self._weights = head + body if whole else head
+        for weight in self._weights:
+            weight.requires_grad_(True)
+        groups = [{'params': head, 'lr': lr}, {'params': body, 'lr': BODY_LR_FACTOR * lr}]
+        self.optimizer = torch.optim.Adam(groups if whole else groups[:1])
         self.steps = len(crops) // batch_size
         self._loader = DataLoader(crops, batch_size, num_workers=workers, drop_last=True)
         self._average = AveragedModel(self.translator, multi_avg_fn=get_ema_multi_avg_fn(EMA))
@@ -107,13 +108,15 @@ class HeadTraining:
     def _loss(
         self, frame: torch.Tensor, objects: torch.Tensor, boxed: torch.Tensor
     ) -> torch.Tensor:
-        assert self._decoder.head is not None
+        head = self._decoder.head
+        assert head is not None
         if self._before is None:
             with torch.no_grad():
                 features = self._decoder.merged(self.translator.encoder(frame))
-            return objects_loss(*self._decoder.head(*features), objects, boxed)
+            centres, sides = head(*features)
+            return objects_loss(centres, sides, objects, boxed)
         with torch.no_grad():
             before = self._before(frame)
-        picture, told = self._decoder.with_objects(self.translator.encoder(frame))
+        picture, (centres, sides) = self._decoder.with_objects(self.translator.encoder(frame))
         changed = F.l1_loss(picture, before)
-        return objects_loss(*told, objects, boxed) + KEEP_WEIGHT * changed
+        return objects_loss(centres, sides, objects, boxed) + KEEP_WEIGHT * changed

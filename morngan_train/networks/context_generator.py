@@ -27,6 +27,9 @@ WIDTHS = (96, 64, 64, 48)
 
 SLOPE = 0.2  # of every leaky ReLU
 
+BINOMIAL = (1 / 16, 4 / 16, 6 / 16, 4 / 16, 1 / 16)
+"""Taps of the filter in front, near a Gaussian of one pixel."""
+
 Features = tuple[torch.Tensor, ...]
 """At strides 4, 8, 16, 32 and 64, then the coarse and the fine detail at strides 4 and 2."""
 
@@ -47,12 +50,21 @@ def _enlarge(x: torch.Tensor) -> torch.Tensor:
     return F.interpolate(x, scale_factor=2.0)
 
 
+def _smooth(image: torch.Tensor) -> torch.Tensor:
+    """Filter [N, 1, H, W] along rows and columns; the border is mirrored."""
+    taps = image.new_tensor(BINOMIAL)
+    rows = F.conv2d(F.pad(image, (2, 2, 2, 2), mode='reflect'), taps[None, None, :, None])
+    return F.conv2d(rows, taps[None, None, None, :])
+
+
 class ContextEncoder(nn.Module):
     """Image [N, 3, H, W] in [-1, 1] -> features; H and W multiples of 64.
 
     Args:
         weights: Of the pretrained network: `imagenet`, `none`, or a file.
         channels: Of the image that the detail path looks at: 1 where all three are equal.
+        prefilter: Smooth the image first, for one channel only. What is finer than a pixel or two
+            in a thermal frame is the sensor's noise, which no day picture shows.
 
     Raises:
         CheckpointError: There are no such weights.
@@ -61,15 +73,18 @@ class ContextEncoder(nn.Module):
     multiple = 64
     """Of height and width: the stride of the deepest features."""
 
-    def __init__(self, weights: str = IMAGENET, channels: int = 1) -> None:
+    def __init__(self, weights: str = IMAGENET, channels: int = 1, prefilter: bool = False) -> None:
         super().__init__()
         self.channels = channels
+        self.prefilter = prefilter and channels == 1
         self.pretrained = EfficientNetLite0(weights)
         self.fine = _convolution(4 * channels, FINE)
         self.coarse = _convolution(FINE, COARSE, stride=2)
 
     def forward(self, image: torch.Tensor) -> Features:
         """Encode an image."""
+        if self.prefilter:
+            image = _smooth(image[:, :1]).expand_as(image)
         levels = self.pretrained(F.avg_pool2d(image, 2))
         fine = _active(self.fine(F.pixel_unshuffle(image[:, : self.channels], 2)))
         coarse = _active(self.coarse(fine))

@@ -11,6 +11,7 @@ from rich.table import Table
 
 from morngan_train.data.prepared import MASKS
 from morngan_train.data.prepared import Masks
+from morngan_train.data.reading import DataError
 from morngan_train.data.reading import list_images
 from morngan_train.prepare.categories import MEANINGS
 from morngan_train.prepare.categories import parse_meaning
@@ -32,6 +33,7 @@ from morngan_train.prepare.run import edge_settings
 from morngan_train.prepare.run import Options
 from morngan_train.prepare.run import prepare
 from morngan_train.prepare.selection import Selection
+from morngan_train.prepare.street import write_streets
 from morngan_train.prepare.yolo import select_yolo
 
 
@@ -109,6 +111,21 @@ def add_parser(commands: Any) -> None:
     )
     _add_boxes(yolo)
     yolo.set_defaults(run=_yolo)
+
+    street = sources.add_parser('street', help='simulated streets: night, colours by day, boxes')
+    _add_out(street)
+    street.add_argument(
+        '--seeds',
+        type=_positive,
+        nargs=2,
+        default=(1, 60),
+        metavar=('FIRST', 'LAST'),
+        help='which streets; the demo shows number 0 (default: 1 60)',
+    )
+    street.add_argument(
+        '--frames', type=_positive, default=3, help='of each street (default: %(default)s)'
+    )
+    street.set_defaults(run=_street)
 
     edges = sources.add_parser('edges', help='edge maps for a data folder that is there')
     edges.add_argument('data', type=Path, help='folder with trainA, trainB or both')
@@ -259,6 +276,15 @@ def _yolo(args: argparse.Namespace) -> int:
     own = dict(args.meanings)
     selection = select_yolo(args.frames, args.labels, args.names, args.folder, own, args.jobs)
     return _write(selection, args, keep_16_bit=args.keep_16_bit)
+
+
+def _street(args: argparse.Namespace) -> int:
+    first, last = args.seeds
+    if last < first:
+        raise DataError(f'--seeds {first} {last}: the last is before the first')
+    count = write_streets(args.out, range(first, last + 1), args.frames)
+    print(f'{args.out}: {count} frames of {last + 1 - first} streets')
+    return 0
 
 
 def _write(selection: Selection, args: argparse.Namespace, *, keep_16_bit: bool = False) -> int:

@@ -23,6 +23,9 @@ from morngan_train.recipe.precision import Choice
 from morngan_train.recipe.sections import Section
 from morngan_train.recipe.spelling import no_such
 
+CONTEXT_FIELDS = ('kind', 'weights', 'objects', 'prefilter')
+"""What a generator of kind context can be told."""
+
 
 class GeneratorRecipe(Section):
     """Shape of both translators; the defaults are the paper's 11,665,297 parameters a direction."""
@@ -38,6 +41,9 @@ class GeneratorRecipe(Section):
     objects: list[Literal['person', 'bicycle', 'car']] = Field(
         default=[],
         description="what context's head finds in the thermal frame; empty builds no head",
+    )
+    prefilter: bool = Field(
+        default=False, description='context smooths the thermal frame first, for noisy sensors'
     )
     ngf: int = Field(
         default=64, ge=1, description='base width; residual blocks have 4·ngf channels'
@@ -58,7 +64,7 @@ class GeneratorRecipe(Section):
         foreign = [
             name
             for name, field in type(self).model_fields.items()
-            if name not in ('kind', 'weights', 'objects') and getattr(self, name) != field.default
+            if name not in CONTEXT_FIELDS and getattr(self, name) != field.default
         ]
         if self.kind == 'context' and foreign:
             raise ValueError(f'context has one size: leave out {", ".join(foreign)}')
@@ -66,6 +72,8 @@ class GeneratorRecipe(Section):
             raise ValueError('only the encoder of kind: context takes weights')
         if self.kind == 'paper' and self.objects:
             raise ValueError('only kind: context has a head for objects')
+        if self.kind == 'paper' and self.prefilter:
+            raise ValueError('only the encoder of kind: context has a prefilter')
         return self
 
 

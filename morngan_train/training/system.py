@@ -72,7 +72,8 @@ def build_half(
     if shape.kind == 'context':
         weights = shape.weights if pretrained else NO_WEIGHTS
         objects = len(shape.objects) if finds else 0
-        return Translator(ContextEncoder(weights, 1 if thermal else 3), ContextDecoder(objects))
+        encoder = ContextEncoder(weights, 1 if thermal else 3, shape.prefilter)
+        return Translator(encoder, ContextDecoder(objects))
     return build_translator(
         shape.ngf, shape.blocks, shape.stem, shape.decoder_norm, shape.attention
     )

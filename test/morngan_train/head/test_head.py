@@ -83,6 +83,25 @@ def test_the_picture_stays_and_the_head_learns(folder, tmp_path, capsys):
     assert not torch.equal(checkpoint.load(again)['average']['decoder.head.mix.weight'], head[0])
 
 
+def difference(one, other):
+    frame = torch.randint(0, 256, (1, 1, 96, 128), dtype=torch.uint8)
+    return (one(frame).float() - other(frame).float()).abs().mean().item()
+
+
+def test_the_whole_generator_learns_and_its_picture_is_held(folder, tmp_path, monkeypatch):
+    before = load_trained(SHIPPED).colorizer
+    moved = []
+    for weight in (0.0, 300.0):
+        monkeypatch.setattr('morngan_train.head.training.KEEP_WEIGHT', weight)
+        out = tmp_path / f'{weight}.pt'
+        assert train(folder, out, '--steps', '40', '--whole', '--lr', '4e-3') == 0
+        moved.append(difference(before, load_trained(out).colorizer))
+    assert 0 < moved[1] < 0.7 * moved[0]
+    names = checkpoint.load(out)['average']
+    old = checkpoint.load(SHIPPED)['average']
+    assert not torch.equal(names['encoder.fine.weight'], old['encoder.fine.weight'])
+
+
 def test_a_folder_without_boxes_is_told(folder, tmp_path, capsys):
     (folder / 'trainB_boxes').rename(folder / 'elsewhere')
     assert train(folder, tmp_path / 'o.pt', '--steps', '1') != 0

@@ -4,6 +4,7 @@ import numpy as np
 import onnx
 import onnxruntime
 import pytest
+from scipy import ndimage
 import torch
 
 from morngan_train.checkpoint import CheckpointError
@@ -81,6 +82,26 @@ def test_closed_gates_let_no_detail_through():
     assert torch.equal(decoder(features), decoder(other))
     decoder.gate.bias.fill_(1.0)
     assert not torch.allclose(decoder(features), decoder(other))
+
+
+@torch.no_grad()
+def test_the_filter_in_front_is_a_binomial_one():
+    plain, filtered = ContextEncoder('none'), ContextEncoder('none', prefilter=True)
+    filtered.load_state_dict(plain.state_dict())
+    image = images(2)
+    taps = np.poly1d([0.5, 0.5]) ** 4
+    by_hand = image.numpy().astype(np.float64)
+    for axis in (2, 3):
+        by_hand = ndimage.correlate1d(by_hand, taps.coefficients, axis, mode='mirror')
+    expected = plain(torch.from_numpy(by_hand).float())
+    for feature, wanted in zip(filtered(image), expected, strict=True):
+        torch.testing.assert_close(feature, wanted, rtol=1e-3, atol=1e-4)
+
+
+def test_a_colour_picture_is_not_filtered():
+    shape = RECIPE.model_copy(update={'prefilter': True})
+    assert build_half(shape, thermal=True).encoder.prefilter
+    assert not build_half(shape, thermal=False).encoder.prefilter
 
 
 def test_weights_come_from_a_file_or_not_at_all(tmp_path):
