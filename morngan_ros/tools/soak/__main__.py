@@ -153,7 +153,7 @@ def describe(record: Record, stream: Stream) -> dict[str, Any]:
 def show(report: Mapping[str, Any]) -> None:
     """Print the minutes and the verdict."""
     console = Console()
-    heads = 'minute', 'frames/s', 'p50 ms', 'p99 ms', 'memory MiB', 'shared of it', 'reloads'
+    heads = 'minute', 'frames/s', 'p50 ms', 'p99 ms', 'memory MiB', 'shared MiB', 'reloads'
     table = Table(*heads, title='Soak')
     for row in report['minutes']:
         latency = row['latency_ms']
