@@ -91,7 +91,7 @@ def test_what_no_head_should_give_is_left_out_and_counted(tmp_path):
 @pytest.mark.parametrize(
     ('boxes', 'scores', 'names', 'told'),
     [
-        (BOXES, SCORES, ['person'], r'scores of 2 kinds .* names \[.person.\]'),
+        (BOXES, SCORES, ['person'], r'scores for 2 classes, .* names \[.person.\]'),
         (BOXES, SCORES, [], r'names none'),
         (BOXES[..., :3], SCORES, NAMES, 'not a generator; expected'),
         (BOXES[0], SCORES, NAMES, 'not a generator; expected'),

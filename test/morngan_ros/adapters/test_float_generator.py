@@ -82,7 +82,7 @@ def test_what_is_no_generator_is_loaded_once(
 ) -> None:
     caplog.set_level('INFO')
     path = save_detector(tmp_path / 'yolo.onnx', np.zeros((1, 6, 9)), names={0: 'a', 1: 'b'})
-    with pytest.raises(ModelError, match='no generator'):
+    with pytest.raises(ModelError, match='not a generator'):
         Generator.load(path, EngineOptions('cpu', size=(288, 360)))
     assert caplog.text.count('runs on cpu') == 1
 

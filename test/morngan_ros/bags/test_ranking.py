@@ -112,7 +112,7 @@ def test_the_thermal_camera_is_taken_and_the_choice_said(tmp_path, kind):
         topic, said = bag.choose_images()
         assert topic == best
         assert f'has {len(BAGS[kind])} image topics; {best} (' in said
-        assert '--topic takes another: ' in said
+        assert 'choose another one with --topic: ' in said
         assert all(f'{other} (' in said for other in others)
         assert all(bag.choose_images(other) == (other, '') for other in others)
 

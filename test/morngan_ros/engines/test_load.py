@@ -166,7 +166,7 @@ def test_bf16_is_close_where_it_is_and_refused_where_not(tmp_path: Path) -> None
         ('gpu', 'auto', "unknown provider 'gpu'; choose from auto, tensorrt, cuda, openvino, cpu"),
         ('cpu', 'int3', "unknown precision 'int3'"),
         ('cpu', 'bf16', 'computes in the types of the file'),
-        ('openvino', 'fp16', 'no fp16 on a CPU'),
+        ('openvino', 'fp16', 'cannot compute in fp16 on a CPU'),
     ],
 )
 def test_what_cannot_be_is_refused_with_a_cure(
@@ -240,7 +240,7 @@ def test_precision_gives_way_before_the_provider(tmp_path: Path) -> None:
     path = save_generator(tmp_path / 'a.onnx')
     engine = load_engine(path, EngineOptions('openvino', precision='fp16', allow_fallback=True))
     assert engine.provider == 'openvino'
-    assert 'no fp16 on a CPU' in engine.fallback_reason
+    assert 'cannot compute in fp16 on a CPU' in engine.fallback_reason
 
 
 def test_fallback_does_not_cure_a_broken_file(tmp_path: Path) -> None:

@@ -301,8 +301,8 @@ def load(file: str) -> ModuleType:
     ('arguments', 'message'),
     [
         ({'cameras': 'left,right'}, r'cameras:=left,right is not a list such as \[left\]'),
-        ({'cameras': '[left'}, 'is no list'),
-        ({'cameras': '[]'}, 'is no list'),
+        ({'cameras': '[left'}, 'is not a list'),
+        ({'cameras': '[]'}, 'is not a list'),
         ({'cameras': '[left,1x]'}, r"'1x' in cameras:=\[left,1x\] does not look like left"),
         ({'cameras': '[left,left]'}, 'cameras has a name twice'),
         ({'cameras': '[left,right]', 'cpus': '[0-3]'}, '1 cpus for 2 nodes'),
@@ -310,7 +310,7 @@ def load(file: str) -> ModuleType:
         ({'cameras': '[left]', 'image': '/thermal'}, 'image:=/thermal is one topic for all'),
         ({'cameras': '[left]', 'camera_info': '/info'}, 'camera_info:=/info is one topic for all'),
         ({'cameras': '[left]', 'detections': '/found'}, 'detections:=/found is one topic for all'),
-        ({'color_image': 'day'}, 'name color_camera_info'),
+        ({'color_image': 'day'}, 'give color_camera_info'),
     ],
 )
 def test_lists_that_make_no_sense_are_refused(prefix, arguments, message):

@@ -126,8 +126,8 @@ def test_bag_says_what_was_chosen_and_takes_what_is_named(tmp_path):
     source = open_source(tmp_path / 'bag')
     assert source.label == 'bag bag /b/image_raw'
     (note,) = source.notes
-    assert '/b/image_raw (mono16) is taken' in note
-    assert '--topic takes another: /a/image_raw (mono8)' in note
+    assert '/b/image_raw (mono16) is used' in note
+    assert 'choose another one with --topic: /a/image_raw (mono8)' in note
     named = open_source(tmp_path / 'bag', topic='a/image_raw')
     assert (named.label, named.notes) == ('bag bag /a/image_raw', [])
 
@@ -196,7 +196,7 @@ def test_simulation_is_the_same_each_time():
         (lambda p: p / 'nowhere', 'nowhere does not exist'),
         (lambda p: p, 'holds no pictures'),
         (lambda p: 'sim:8x8', 'simulated camera: .* at least 64x64'),
-        (lambda p: _touch(p / 'notes.txt'), 'no folder, bag, known picture or video'),
+        (lambda p: _touch(p / 'notes.txt'), 'not a folder, bag, known picture or video'),
         (lambda p: 'http://127.0.0.1:9/thermal', r'http://127\.0\.0\.1:9/thermal cannot be opened'),
         (lambda p: _touch(p / 'empty.mcap'), 'cannot be read'),
     ],
@@ -459,7 +459,7 @@ def save_raw_avi(path: Path, frames: list[np.ndarray], fourcc: bytes) -> Path:
 def test_raw_counts_in_an_avi_are_not_taken_for_colours(tmp_path):
     deep = [np.full((48, 64), 7000 + k, np.uint16) for k in range(3)]
     path = save_raw_avi(tmp_path / 'raw.avi', deep, bytes(4))
-    with pytest.raises(SourceError, match=r'raw counts of 16 bits; write the counts as FFV1'):
+    with pytest.raises(SourceError, match=r'raw 16-bit counts do; write the counts as FFV1'):
         open_source(path)
 
 

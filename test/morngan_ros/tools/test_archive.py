@@ -149,7 +149,10 @@ def test_an_input_that_brings_its_process_down_costs_no_other(tmp_path, monkeypa
         ([], 'there is no input'),
         (['--list', 'nowhere.txt'], '--list nowhere.txt cannot be read'),
         (['{root}/monday/drive.mcap', '{root}/other/drive.mcap'], 'would both become'),
-        (['a', 'b', '--detections', 'boxes/all.json', '--detector', 'x'], 'give the name alone'),
+        (
+            ['a', 'b', '--detections', 'boxes/all.json', '--detector', 'x'],
+            'give a name without folder',
+        ),
     ],
 )
 def test_wrong_commands_end_in_one_line(inputs, tmp_path, model, capsys, arguments, words):

@@ -207,7 +207,7 @@ def test_replay_chooses_by_topic_and_renames_by_publish_as(
     assert {topic for topic in created if not topic.startswith('/rosout')} >= published
     assert {topic for topic in created if 'image' in topic or 'info' in topic} == published
     said = capsys.readouterr().err
-    assert (choice in said and 'is taken for' in said) if choice else 'is taken for' not in said
+    assert (choice in said and 'is used as' in said) if choice else 'is used as' not in said
 
 
 def test_a_report_tells_what_was_published(tmp_path):

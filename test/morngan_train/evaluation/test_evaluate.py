@@ -125,7 +125,7 @@ def test_clear_errors(
     data: Path, detector: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert 'testB does not exist' in refusal(capsys, 'raw', '--data', tmp_path)
-    assert 'no generator' in refusal(capsys, detector, '--data', data)
+    assert 'not a generator' in refusal(capsys, detector, '--data', data)
     assert 'nowhere.onnx' in refusal(capsys, tmp_path / 'nowhere.onnx', '--data', data)
     empty = tmp_path / 'empty'
     empty.mkdir()
