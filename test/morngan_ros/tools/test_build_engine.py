@@ -66,7 +66,7 @@ def test_pictures_that_are_none_fail_the_gate(
     assert build_engine.main(command) == cli.INCOMPLETE
     said = capsys.readouterr()
     assert 'PSNR to fp32 over 8 frames: 0.0 dB\n8 of 8 pictures are unusable' in said.out
-    assert '0.0 dB is below the 1 dB' in said.err
+    assert '0.0 dB is below the required 1 dB' in said.err
 
 
 def test_a_model_that_gives_nan_is_refused(
