@@ -128,7 +128,7 @@ def test_a_topic_without_messages_is_the_last_choice(tmp_path):
         topic, said = bag.choose_images()
     assert told.causes == ['broken chunk']
     assert topic == '/front/image_raw'
-    assert said.endswith('--topic takes another: /boson/image_raw (no messages)')
+    assert said.endswith('choose another one with --topic: /boson/image_raw (no messages)')
 
 
 def test_one_topic_is_no_choice(tmp_path):
