@@ -268,7 +268,7 @@ def test_msrs_by_lists(msrs, tmp_path):
     assert names(data / 'trainB_masks') == ['00003N.png']
     assert names(data / 'testB_visible') == ['00005N.png']
     (folder / 'trainB.txt').write_text('00003N\n00004N\n')
-    with pytest.raises(DataError, match='1 of the 2 names for trainB are no complete pairs'):
+    with pytest.raises(DataError, match='1 of the 2 names for trainB are not complete pairs'):
         run('msrs', msrs, '--lists', folder, '--out', tmp_path / 'other', '--jobs', 1)
 
 
