@@ -48,7 +48,7 @@ def generate_launch_description() -> LaunchDescription:
             DeclareLaunchArgument(
                 'image',
                 default_value='image_raw',
-                description='Topic of the thermal images; /compressed is added where it is needed.',
+                description='Topic of the thermal images, without /compressed.',
             ),
             DeclareLaunchArgument(
                 'camera_info',
@@ -58,13 +58,14 @@ def generate_launch_description() -> LaunchDescription:
             DeclareLaunchArgument(
                 'color_image',
                 default_value='',
-                description='Topic of the colour images; their JPEGs are at /compressed below it. '
+                description='Topic of the colour images; JPEG images are at /compressed below it. '
                 'Empty: color/image_raw.',
             ),
             DeclareLaunchArgument(
                 'color_camera_info',
                 default_value='',
-                description='Topic of their calibration. Empty: camera_info beside color_image.',
+                description='Topic of the calibration of the colour images. Empty: camera_info '
+                'beside color_image.',
             ),
             DeclareLaunchArgument(
                 'overlay_image',
@@ -74,14 +75,14 @@ def generate_launch_description() -> LaunchDescription:
             DeclareLaunchArgument(
                 'detections',
                 default_value='detections',
-                description='Topic of what the detector finds.',
+                description='Topic of the detections.',
             ),
             DeclareLaunchArgument(
                 'old_names',
                 default_value='false',
                 choices=['true', 'false'],
                 description='Empty names of outputs are those of release 0.1: image_color, '
-                'camera_info_color, image_overlay. This switch goes with the next release.',
+                'camera_info_color, image_overlay. The next release removes this switch.',
             ),
             DeclareLaunchArgument(
                 'namespace',
@@ -91,8 +92,8 @@ def generate_launch_description() -> LaunchDescription:
             DeclareLaunchArgument(
                 'cameras',
                 default_value='',
-                description='Names such as [left,right]: one node for each, in a namespace of that '
-                'name below `namespace`. Empty: one node for one camera.',
+                description='Names such as [left,right]: one node for each name, in a namespace of '
+                'this name below `namespace`. Empty: one node for one camera.',
             ),
             DeclareLaunchArgument(
                 'cpus',
@@ -104,7 +105,7 @@ def generate_launch_description() -> LaunchDescription:
                 'threads',
                 default_value='',
                 description='Processor threads for the models of each node. Empty: as many as its '
-                'cpus; without those as in params_file.',
+                'cpus, or as in params_file if cpus is empty.',
             ),
             DeclareLaunchArgument(
                 'params_file',
@@ -127,13 +128,13 @@ def generate_launch_description() -> LaunchDescription:
                 'provider',
                 default_value='',
                 choices=['', 'auto', 'tensorrt', 'cuda', 'openvino', 'cpu'],
-                description='What runs the models. Empty: as in params_file.',
+                description='Runtime of the models. Empty: as in params_file.',
             ),
             DeclareLaunchArgument(
                 'image_transport',
                 default_value='',
                 choices=['', 'raw', 'compressed'],
-                description='How the images come. Empty: as in params_file.',
+                description='Raw or compressed input images. Empty: as in params_file.',
             ),
             DeclareLaunchArgument(
                 'autostart',
@@ -150,21 +151,21 @@ def generate_launch_description() -> LaunchDescription:
             DeclareLaunchArgument(
                 'enclave',
                 default_value='',
-                description='SROS2 enclave of the node, such as /morngan_ros/colorizer; with '
-                'cameras of all of them. Empty: none.',
+                description='SROS2 enclave of the node, such as /morngan_ros/colorizer; all nodes '
+                'of cameras share it. Empty: none.',
             ),
             DeclareLaunchArgument(
                 'respawn',
                 default_value='false',
                 choices=['true', 'false'],
-                description='Start the node again whenever it ends, until it has died five times '
-                'within ten seconds of its start.',
+                description='Restart the node whenever it ends, until it has ended five times in a '
+                'row within ten seconds of its start.',
             ),
             DeclareLaunchArgument(
                 'log_level',
                 default_value='info',
                 choices=['debug', 'info', 'warn', 'error', 'fatal'],
-                description='Least severity of what is logged.',
+                description='Minimum severity of log messages.',
             ),
             # Fast DDS loses large frames without it; a profile of the user has precedence.
             SetEnvironmentVariable(

@@ -42,31 +42,31 @@ def generate_launch_description() -> LaunchDescription:
         [
             DeclareLaunchArgument(
                 'bag',
-                description='What to play: a bag, a folder of pictures or a video; sim is a '
+                description='Input: a bag, a folder of pictures or a video; sim is a '
                 'simulated camera.',
             ),
             DeclareLaunchArgument(
                 'rate',
                 default_value='1.0',
-                description='Speed; 2.0 is twice as fast as it was recorded.',
+                description='Speed; 2.0 is twice the recorded speed.',
             ),
             DeclareLaunchArgument(
                 'loop',
                 default_value='false',
                 choices=['true', 'false'],
-                description='Begin again at the end; stamps jump back then.',
+                description='Restart at the end; stamps then jump back.',
             ),
             DeclareLaunchArgument(
                 'delay',
                 default_value='5.0',
-                description='Seconds until it plays, for models to load and viewers to open.',
+                description='Seconds before it plays, while models load and viewers open.',
             ),
             DeclareLaunchArgument(
                 'viewer',
                 default_value='rviz',
                 choices=['rviz', 'foxglove', 'none'],
-                description='RViz, or the bridge for Foxglove on port 8765, or neither: then all '
-                'ends when the recording ends.',
+                description='RViz, the bridge for Foxglove on port 8765, or none; with none, the '
+                'launch ends with the recording.',
             ),
             DeclareLaunchArgument(
                 'player_enclave',
@@ -76,7 +76,7 @@ def generate_launch_description() -> LaunchDescription:
             DeclareLaunchArgument(
                 'viewer_enclave',
                 default_value='',
-                description='SROS2 enclave of the viewer, which you write. Empty: none.',
+                description='SROS2 enclave of the viewer, from your own policy. Empty: none.',
             ),
             # Before anything runs: what has started is left alone when launch fails.
             OpaqueFunction(function=require_viewer),

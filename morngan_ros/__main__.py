@@ -24,7 +24,7 @@ def programs() -> dict[str, str]:
 
 def main() -> int:
     """Print the list; returns the exit code."""
-    print('Run one with python -m NAME; on ROS also with ros2 run. Each has --help.\n')
+    print('Run a command with python -m NAME, or on ROS with ros2 run. Each command has --help.\n')
     for name, about in programs().items():
         print(f'{name}\n    {" ".join(about.split())}')
     return 0

@@ -212,8 +212,8 @@ def _check_input(engine: Engine) -> None:
     if not (fits and spec.shape[0] in (1, None) and spec.shape[1] in (3, None)):
         found = ', '.join(str(s) for s in engine.inputs)
         raise ModelError(
-            f'{engine.path}: no detector; expected one float input [1, 3, H, W], found {found}; '
-            'export one of YOLO or YOLOX as ONNX'
+            f'{engine.path}: not a detector; expected one float input [1, 3, H, W], found {found}; '
+            'export a YOLO or YOLOX model as ONNX'
         )
 
 

@@ -235,9 +235,9 @@ class Generator:
             )
         if _is_blank(color) and np.ptp(thermal) >= _SPAN:
             raise OutputError(
-                f'{self.engine.path}: gives a picture that is all black or all white; NaN inside '
-                'the model becomes that, or another range than model_output_range: set that, or '
-                'try precision fp32',
+                f'{self.engine.path}: gives an all-black or all-white picture: the model computes '
+                'NaN, or has another range than model_output_range. Set model_output_range, or try '
+                'precision fp32',
                 'blank',
             )
         return color, outputs
@@ -295,10 +295,12 @@ def _parse_info(engine: Engine) -> dict[str, Any]:
         info = json.loads(text)
     except ValueError as error:
         raise ModelError(
-            f'{engine.path}: its metadata `morngan` is no JSON ({error}); export it again'
+            f'{engine.path}: its metadata `morngan` is not JSON ({error}); export it again'
         ) from error
     if not isinstance(info, dict):
-        raise ModelError(f'{engine.path}: its metadata `morngan` is no object; export it again')
+        raise ModelError(
+            f'{engine.path}: its metadata `morngan` is not a JSON object; export it again'
+        )
     return info
 
 
@@ -326,7 +328,7 @@ def _object_names(engine: Engine, info: dict[str, Any]) -> tuple[str, ...]:
         return ()
     if not isinstance(names, list) or len(names) != (count or len(names)) or not names:
         raise ModelError(
-            f'{engine.path}: has scores of {count} kinds of objects, and its metadata names '
+            f'{engine.path}: has scores for {count} classes, but its metadata names '
             f'{names or "none"}; export it again'
         )
     return tuple(str(name) for name in names)
@@ -360,7 +362,7 @@ def _check_foreign(engine: Engine) -> None:
             ', '.join(str(spec) for spec in specs) for specs in (engine.inputs, engine.outputs)
         )
         raise ModelError(
-            f'{engine.path}: no generator; expected {_CONTRACT} or {_FOREIGN}, found {found}; '
+            f'{engine.path}: not a generator; expected {_CONTRACT} or {_FOREIGN}, found {found}; '
             'export one with morngan_train or give another file'
         )
 

@@ -13,10 +13,10 @@ PAGE = ROOT / 'docs' / 'parameters.md'
 HEAD = """\
 # Parameters
 
-Written by `make parameters` from `morngan_ros/node/parameters.py`: change it there.
+`make parameters` writes this page from `morngan_ros/node/parameters.py`: make changes there.
 
-[`config/colorize.yaml`](../config/colorize.yaml) holds all defaults; pass a copy of it with
-`params_file:=my.yaml`. `ros2 param describe /colorizer NAME` prints what stands here.
+[`config/colorize.yaml`](../config/colorize.yaml) contains all defaults; pass a copy of it with
+`params_file:=my.yaml`. `ros2 param describe /colorizer NAME` prints the same descriptions.
 
 | changes | a new value takes effect |
 |---|---|

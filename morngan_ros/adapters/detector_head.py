@@ -225,7 +225,7 @@ def _not_understood(
     more = outputs[0].shape[1] - 4 - len(known) if known and outputs[0].ndim == 3 else 0
     perhaps = f'{more} rows more than a box and its classes: rotated boxes or a pose, perhaps; '
     return (
-        f'{engine.path}: no detector that is understood; output {found} with {names} {where}; '
+        f'{engine.path}: not a known detector; output {found} with {names} {where}; '
         'expected [1, N, 5 + classes], [1, 4 + classes, N], [1, N, 6] or [N, 7]; '
         f'{perhaps if 0 < more < _MOST_ROWS_MORE else ""}if the names are missing or wrong, name '
         'the classes (detector_class_names, --class-names)'

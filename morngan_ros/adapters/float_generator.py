@@ -88,8 +88,8 @@ class ForeignNetwork:
         half = low < 0 <= least and most > least
         if beyond or half:
             LOGGER.warning(
-                '%s: gives %.3g to %.3g, but model_output_range is %g to %g: colours will be wrong '
-                'if its real range is another',
+                '%s: gives %.3g to %.3g, but model_output_range is %g to %g; set '
+                'model_output_range if the model has another range',
                 *(self._engine.path, least, most, low, high),
             )
 

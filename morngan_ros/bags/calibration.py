@@ -58,7 +58,7 @@ def read_calibration(path: Path) -> Calibration:
         )
     except (OSError, UnicodeDecodeError, yaml.YAMLError, KeyError, TypeError, ValueError) as error:
         raise SourceError(
-            f'{path} is no calibration as camera_calibration writes it: '
+            f'{path} is not a calibration file of camera_calibration: '
             f'{f"{error} is missing" if isinstance(error, KeyError) else error}'
         ) from None
 

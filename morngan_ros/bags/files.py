@@ -92,7 +92,7 @@ def find_files(path: Path) -> BagFiles:
     files = _files_of_folder(path) if path.is_dir() else BagFiles([path])
     if not files.paths:
         raise SourceError(
-            f'bag {path} cannot be read: none of its files is there: {", ".join(files.missing)}'
+            f'bag {path} cannot be read: all of its files are missing: {", ".join(files.missing)}'
         )
     return files
 
@@ -164,7 +164,7 @@ def _named_files(folder: Path, named: list[str], promised: int, parts: list[Path
     there = [folder / name for name in named if (folder / name).exists()]
     missing = tuple(name for name in named if not (folder / name).exists())
     if parts and not there:  # they were renamed, or the metadata is that of another bag
-        note = f'{METADATA} of bag {folder} names {_list(missing)}, which is not there'
+        note = f'{METADATA} of bag {folder} names {_list(missing)}, which does not exist'
         return BagFiles(parts, notes=(f'{note}; {_cure(folder, parts)}',))
     series = {_series(folder / name) for name in named}
     names = {_stem(folder / name) for name in named}
@@ -172,14 +172,14 @@ def _named_files(folder: Path, named: list[str], promised: int, parts: list[Path
     notes = []
     if more:
         notes.append(
-            f'{METADATA} of bag {folder} does not name {_list(more)}, which is read all the same; '
+            f'{METADATA} of bag {folder} does not name {_list(more)}, which is read anyway; '
             f'ros2 bag reindex {folder} adds it'
         )
     return BagFiles([*there, *more], promised, missing, tuple(notes))
 
 
 def _cure(folder: Path, parts: list[Path]) -> str:
-    return f'reading {_list(parts)} by time; ros2 bag reindex {folder} writes a new one'
+    return f'reading {_list(parts)} by time; ros2 bag reindex {folder} writes new metadata'
 
 
 def _list(paths: Iterable[Path | str], most: int = 5) -> str:
@@ -241,7 +241,7 @@ def report_missing(files: BagFiles, found: int, on_bad: OnBadFrame) -> None:
         on_bad(
             f'{files.promised - found} messages',
             DamageError(
-                f'{METADATA} counts {files.promised} messages, {found} were found',
+                f'{METADATA} promises {files.promised} messages, but {found} were found',
                 'missing messages',
             ),
         )

@@ -201,7 +201,7 @@ class McapPart(Part):
             f'the end of {self.path.name}',
             DamageError(
                 'the recorder was killed or the file was cut off; '
-                f'{count} messages of {seconds:.1f} s are whole, {missing} bytes after them '
+                f'{count} messages of {seconds:.1f} s are complete, {missing} bytes after them '
                 'cannot be read',
                 'cut off',
             ),

@@ -164,8 +164,8 @@ class BagReader:
         best, *others = sorted(map(self._look, images), key=rank)
         rest = _listing([str(other) for other in others])
         return best.topic, (
-            f'bag {self.path} has {len(images)} image topics; {best} is taken for the thermal '
-            f'camera; --topic takes another: {rest}'
+            f'bag {self.path} has {len(images)} image topics; {best} is used as the thermal '
+            f'camera; choose another one with --topic: {rest}'
         )
 
     def raw(self, topics: Collection[str] = ()) -> Iterator[RawMessage]:
@@ -278,4 +278,4 @@ def _deserialize(raw: RawMessage) -> Any:
     try:
         return typestore().deserialize_cdr(raw.data, raw.msgtype)
     except (SerdeError, *BROKEN) as error:
-        raise FrameError(f'its bytes are no whole {raw.msgtype}: {error}', 'layout') from None
+        raise FrameError(f'its bytes are not a complete {raw.msgtype}: {error}', 'layout') from None

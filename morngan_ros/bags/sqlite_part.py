@@ -118,8 +118,8 @@ class SqlitePart(Part):
         self._on_bad(
             f'pages of {self.path.name}',
             DamageError(
-                f'{error}; {len(self._rows)} messages of {seconds:.1f} s are there, {lost} between '
-                'them and all after them are lost',
+                f'{error}; {len(self._rows)} messages of {seconds:.1f} s were read; {lost} between '
+                'them and all later ones are lost',
                 'broken pages',
             ),
         )

@@ -114,7 +114,7 @@ class GpuEngine:
         if self._asked.cuda_graph and not bound.fixed:
             raise ProviderError(
                 f'provider {self.provider}: a CUDA graph needs outputs of a known size, which '
-                f'{self.path} does not tell; export it for a fixed size'
+                f'{self.path} does not declare; export it for a fixed size'
             )
         self._bound[shapes] = bound
         if len(self._bound) > COMPILED_SHAPES:
@@ -183,14 +183,14 @@ class GpuEngine:
             return folder
         if gate is None:
             LOGGER.info(
-                '%s: in %s it was not yet compared with fp32; python -m '
-                'morngan_ros.tools.build_engine does that',
+                '%s: its %s pictures were not yet compared with fp32; run python -m '
+                'morngan_ros.tools.build_engine',
                 self.path,
                 self.precision,
             )
             return folder
         LOGGER.warning(
-            '%s: in %s it reached %.1f dB of the %.1f dB that were asked for',
+            '%s: its %s pictures reached %.1f dB, but %.1f dB are required; use precision fp32',
             self.path,
             self.precision,
             gate.psnr,

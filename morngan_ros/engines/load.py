@@ -52,7 +52,7 @@ def load_engine(path: str | Path, options: EngineOptions = _DEFAULT) -> Engine:
     if provider == 'auto':
         engine, failures = _load_first(file, [replace(options, provider=p) for p in PROVIDERS[1:]])
         for failure in failures:
-            LOGGER.info('passed over: %s', failure)
+            LOGGER.info('provider skipped: %s', failure)
     elif options.allow_fallback:
         engine, failures = _load_first(file, _fallbacks(options))
         if failures:

@@ -66,7 +66,9 @@ def read_model_file(path: str | Path) -> ModelFile:
     try:
         data = memoryview(path.read_bytes())
     except OSError as error:
-        raise ModelError(f'{path}: cannot be read ({error.strerror}); check its rights') from error
+        raise ModelError(
+            f'{path}: cannot be read ({error.strerror}); check its permissions'
+        ) from error
     metadata: dict[str, str] = {}
     has_graph = False
     try:
@@ -81,7 +83,7 @@ def read_model_file(path: str | Path) -> ModelFile:
         has_graph = False
     if not has_graph:
         raise ModelError(
-            f'{path}: not a whole ONNX model ({len(data)} bytes); '
+            f'{path}: not a complete ONNX model ({len(data)} bytes); '
             'it was cut off or is another kind of file: copy or export it again'
         )
     return ModelFile(path, _digest(path, data, weights), metadata)

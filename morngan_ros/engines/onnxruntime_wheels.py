@@ -56,8 +56,8 @@ def hint(provider: str, wheels: Mapping[str, str]) -> str:
         return f'{install}, or on a Jetson the wheel that NVIDIA makes for its JetPack'
     if tuple(wheels) == (wanted,):
         return (
-            f'{wanted} {wheels[wanted]} is the right wheel in name, but was built without it, '
-            'as the one of PyPI for aarch64 is; see docs/engines.md'
+            f'{wanted} {wheels[wanted]} has the right name, but was built without the provider, '
+            'like the aarch64 wheel of PyPI; see docs/engines.md'
         )
     return f'`pip uninstall -y {" ".join(wheels)}`, then {install}'
 

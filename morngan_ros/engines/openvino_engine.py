@@ -74,7 +74,8 @@ class OpenVinoEngine:
             raise ProviderError('provider openvino: this processor has no bf16; use precision fp32')
         if precision not in PRECISIONS_OF['openvino']:
             raise ProviderError(
-                f'provider openvino: no {precision} on a CPU; use precision bf16 or fp32'
+                f'provider openvino: cannot compute in {precision} on a CPU; '
+                'use precision bf16 or fp32'
             )
         return precision
 

@@ -74,8 +74,8 @@ def too_large(image: int, segment: int) -> str:
         )
     return (
         f'frames of {image} bytes do not fit{times} into the shared memory of Fast DDS '
-        f'({segment} bytes), best-effort subscribers will lose {share} of them: start this node '
-        f'with {profile_variable()}; {hint}; a profile of your own needs useBuiltinTransports false'
+        f'({segment} bytes), so best-effort subscribers will lose {share} of them: start this node '
+        f'with {profile_variable()}; {hint}. Your own profile needs useBuiltinTransports false'
     )
 
 

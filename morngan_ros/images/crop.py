@@ -64,8 +64,8 @@ class Crop:
         if rows is None or columns is None:
             raise FrameError(
                 f'rows {_said(self.rows)} and columns {_said(self.columns)} do not lie within a '
-                f'frame of {width}x{height} pixels; fit crop_rows and crop_columns, of a '
-                'tool --rows and --columns, to the camera',
+                f'frame of {width}x{height} pixels; set crop_rows and crop_columns '
+                '(--rows and --columns of a tool) for this camera',
                 'crop',
             )
         return Window(*rows, *columns, height, width)

@@ -120,7 +120,7 @@ def _tiff_size(data: memoryview) -> tuple[int, int] | None:
         return None
     if not page.is_readable:
         raise FrameError(
-            'a TIFF of two samples a pixel, or whose colours lie apart, cannot be read; '
+            'a TIFF with two samples a pixel, or with separate colour planes, cannot be read; '
             'save it with one channel',
             'depth',
         )

@@ -17,10 +17,10 @@ _STRONG = 0.5
 _MOST = 0.6
 
 _ADVICE = (
-    'most of the picture is strongly coloured, as by a palette such as jet, inferno or ironbow; '
-    'its grey values are not how warm things are, and hot things may become dark. Set the camera '
-    'to white hot (mono8), or better let it publish 16-bit counts (mono16); export files without a '
-    'palette. This is said once'
+    'most of the picture is strongly coloured, as with the palettes jet, inferno or ironbow; '
+    'its grey values do not follow the temperature, and hot things may become dark. Set the camera '
+    'to white hot (mono8), or better to 16-bit counts (mono16); export files without a palette. '
+    'This warning comes once'
 )
 
 

@@ -29,8 +29,7 @@ def cameras(context: LaunchContext) -> list[str]:
     for topic in (*_INPUTS, *_outputs(context)) if names else ():
         if value(context, topic).startswith('/'):
             raise RuntimeError(
-                f'{topic}:={value(context, topic)} is one topic for all cameras: '
-                'leave out the slash'
+                f'{topic}:={value(context, topic)} is one topic for all cameras: remove the slash'
             )
     remappings(context)  # sees whether the names of the topics are apart
     return names or ['']
@@ -48,7 +47,7 @@ def listed(context: LaunchContext, name: str, pattern: str, example: str) -> lis
         entries = None
     if not isinstance(entries, list) or not entries:
         raise RuntimeError(
-            f'{name}:={text} is no list such as [{example}]; write it without spaces'
+            f'{name}:={text} is not a list such as [{example}]; write it without spaces'
         )
     for entry in entries:
         if not isinstance(entry, str) or not re.fullmatch(pattern, entry):
@@ -72,7 +71,7 @@ def remappings(context: LaunchContext, camera: str = '') -> list[tuple[str, str]
         if outside in names.values():
             raise RuntimeError(
                 f'{inside} and another topic would both be {outside}: '
-                'name color_camera_info and the other outputs apart'
+                'give color_camera_info and the other outputs different names'
             )
         names[inside] = outside
     return [

@@ -115,8 +115,8 @@ class Keeper:
         if self._quick >= ENOUGH:
             self._failures.note(event)
             words = (
-                f'{event.process_name} died {ENOUGH} times within {QUICK:g} s of its start: it is '
-                'not started again, see what it printed'
+                f'{event.process_name} died {ENOUGH} times within {QUICK:g} s of its start, and is '
+                'not restarted; see its output'
             )
             return [LogInfo(msg=words)]
         again = OpaqueFunction(function=lambda _context: [self.start()])

@@ -33,7 +33,7 @@ class Autostart:
         if self._node.trigger_configure() == TransitionCallbackReturn.SUCCESS:
             self._node.trigger_activate()
         elif self._again > 0 and self._node.context.ok():
-            self._node.get_logger().info(f'trying again in {self._again:g} s: autostart_retry')
+            self._node.get_logger().info(f'trying again in {self._again:g} s (autostart_retry)')
             if self._timer is None:
                 # Not the clock of the node, which may be simulated and stand still.
                 steady = Clock(clock_type=ClockType.STEADY_TIME)

@@ -137,7 +137,9 @@ class ColorizeNode(LifecycleNode):
     def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Let frames in; not without models, which a failed device may have taken."""
         if self._worker.pipeline is None and not self._models.busy:
-            self.get_logger().error('not activated: there are no models, clean up and configure')
+            self.get_logger().error(
+                'not activated: no models are loaded; clean up and configure the node'
+            )
             return TransitionCallbackReturn.FAILURE
         self._enter('active')
         return TransitionCallbackReturn.SUCCESS
@@ -249,7 +251,7 @@ class ColorizeNode(LifecycleNode):
     ) -> SetBool.Response:
         (result,) = self.set_parameters([Parameter('enabled', value=request.data)])
         response.success = result.successful
-        response.message = result.reason or ('passing frames' if request.data else 'resting')
+        response.message = result.reason or ('colorizing frames' if request.data else 'paused')
         return response
 
     # Messages

@@ -34,7 +34,7 @@ def read_command_line(args: Sequence[str] | None) -> None:
     _, rest = parser.parse_known_args(own)
     if rest:
         parser.error(
-            f'not understood: {" ".join(rest)}; topics and parameters come after --ros-args'
+            f'unknown arguments: {" ".join(rest)}; topics and parameters come after --ros-args'
         )
 
 

@@ -26,7 +26,7 @@ _SPOILS = (
     (('without stamp',), 'frames come without stamps: let the driver set them'),
     (
         ('stamp jumped back', 'stamp jumped ahead'),
-        "the stamps' clock jumped: keep the camera's clock in step, unless a bag was started anew",
+        "the stamps' clock jumped: keep the camera's clock in step, unless a bag was restarted",
     ),
     (('exposure: frozen', 'exposure: flat'), 'the camera repeats itself or shows its shutter'),
 )
@@ -118,22 +118,25 @@ def _judge_work(state: State, health: Snapshot) -> tuple[bytes, str]:
     if state.lifecycle != 'active':
         return DiagnosticStatus.WARN, f'{state.lifecycle}: no frame is colorized'
     if not state.has_models:
-        return DiagnosticStatus.ERROR, f'no frame is colorized, models are gone: {state.trouble}'
+        return (
+            DiagnosticStatus.ERROR,
+            f'no frame is colorized, no models are loaded: {state.trouble}',
+        )
     if not state.enabled:
-        return DiagnosticStatus.OK, 'resting: enable it with ~/set_enabled'
+        return DiagnosticStatus.OK, 'paused: call ~/set_enabled to colorize frames'
     if state.busy is not None and state.busy > state.stale_after:
-        return DiagnosticStatus.ERROR, f'at one frame for {state.busy:.1f} s'
+        return DiagnosticStatus.ERROR, f'one frame has taken {state.busy:.1f} s so far'
     if state.trouble and _recently('failed', health):
         return DiagnosticStatus.ERROR, f'frames fail: {state.trouble}'
     if _recently('bad', health) and not _recently('published', health):
         causes = _recent_causes('bad: ', health)
         return DiagnosticStatus.WARN, f'no frame is colorized, all are bad: {causes}'
     if causes := _recent_causes('detector: ', health):
-        return DiagnosticStatus.WARN, f'boxes of the detector are left out: {causes}'
+        return DiagnosticStatus.WARN, f'boxes of the detector are discarded: {causes}'
     if state.blind:
         return DiagnosticStatus.WARN, f'colorizing without detections: {state.blind}'
     if state.fallback:
-        return DiagnosticStatus.WARN, f'colorizing by fallback: {state.fallback}'
+        return DiagnosticStatus.WARN, f'colorizing with a fallback: {state.fallback}'
     return DiagnosticStatus.OK, 'colorizing'
 
 
@@ -178,7 +181,7 @@ def _output(state: State) -> DiagnosticStatus:
     troubles = [text for text in (_in_words(state.output_qos), state.transport_warning) if text]
     if troubles:
         return _status('output', DiagnosticStatus.WARN, '; '.join(troubles), values)
-    return _status('output', DiagnosticStatus.OK, 'nothing stands in the way of results', values)
+    return _status('output', DiagnosticStatus.OK, 'subscribers can receive all results', values)
 
 
 def _by_topic(mismatches: Mapping[str, str]) -> dict[str, str]:

@@ -114,7 +114,7 @@ class Intake:
         height, width = counts.shape
         if min(height, width) < MIN_SIDE:
             raise FrameError(
-                f'frame has {width}x{height} pixels, a generator needs {MIN_SIDE} on each side',
+                f'frame has {width}x{height} pixels, but a generator needs {MIN_SIDE} on each side',
                 'empty',
             )
 
@@ -131,7 +131,7 @@ class Intake:
             return
         ours, theirs = (np.frombuffer(m.data, np.uint8) for m in (message, last))
         if np.array_equal(ours, theirs):
-            raise FrameError('the last message came once more, stamp and all', 'duplicate')
+            raise FrameError('the last message came again with the same stamp', 'duplicate')
 
     def _note_changes(self, counts: np.ndarray) -> None:
         before, self._kind = self._kind, (counts.shape, counts.dtype)

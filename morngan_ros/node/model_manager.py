@@ -94,13 +94,13 @@ class ModelManager:
             ReloadError: It came to nothing.
         """
         if self.busy:
-            raise ReloadError('a reload is under way')
+            raise ReloadError('another reload is running; wait until it has ended')
         configuration, settings = self._configuration, self._settings()
         loading = await self._loader.load(settings, executor)
         try:
             pipeline = loading.result()
             if self._configuration != configuration:
-                raise ReloadError('the node was cleaned up meanwhile')
+                raise ReloadError('the node was cleaned up during the reload; configure it')
             self._adopt(pipeline, settings)
         except ReloadError:
             raise
@@ -121,7 +121,7 @@ class ModelManager:
             False if the node is left without models.
         """
         if not self._settings().allow_fallback:
-            self._logger.error(f'{reason}; allow_fallback is false: not configured any more')
+            self._logger.error(f'{reason}; allow_fallback is false, so the node is unconfigured')
             self.problem = reason
             return False
         self._logger.error(f'{reason}; loading the models on the processor')

@@ -23,174 +23,226 @@ class Settings(ParameterTable):
     """The values of all parameters at one moment; the fields are the parameters of the node."""
 
     model: str = parameter(
-        '', "ONNX file of the generator; '' loads the model that ships.", Takes.RELOAD
+        '',
+        "Path of the generator's ONNX file; '' loads the shipped model. Set it to use your own "
+        'model.',
+        Takes.RELOAD,
     )
     model_input_range: tuple[float, float] = parameter(
         (-1.0, 1.0),
-        'Input values of a third-party float model for black and for white.',
+        'Values that a third-party float model takes for black and for white. Set it if colours '
+        'are wrong; many models use [0, 1].',
         Takes.RELOAD,
         limits='Two finite numbers, the lower one first.',
     )
     model_output_range: tuple[float, float] = parameter(
         (-1.0, 1.0),
-        'Output values of a third-party float model for black and for white.',
+        'Values that a third-party float model gives for black and for white. Set it if colours '
+        'are wrong; many models use [0, 1].',
         Takes.RELOAD,
         limits='Two finite numbers, the lower one first.',
     )
     detector: str = parameter(
         '',
-        "ONNX file of a YOLO or YOLOX detector, which looks at the colour; '': the head of the "
-        "model, if it has one, which looks at the thermal frame; 'none': no detections.",
+        "Detector. '' uses the head of the model, if it has one, on the thermal frame. The path of "
+        "a YOLO or YOLOX file (ONNX) uses that file on the colour. 'none' switches detections off.",
         Takes.RELOAD,
     )
     detector_class_names: tuple[str, ...] = parameter(
         ('',),
-        "Class names of the detector, in the order of its outputs; [''] reads them from the file, "
-        "or takes COCO's 80. Set it if the file has no names.",
+        "Class names of a detector file, in the order of its outputs. [''] reads the names from "
+        "the file, or uses COCO's 80 names. Set it if the file has no names.",
         Takes.RELOAD,
     )
     provider: str = parameter(
         'auto',
-        'Runtime of the models; auto takes the first that loads.',
+        'Runtime that runs the models. auto uses the first one that loads. Set it to choose a '
+        'device.',
         Takes.RELOAD,
         among=PROVIDERS,
     )
     precision: str = parameter(
         'auto',
-        'Arithmetic of the models; auto leaves the choice to the provider.',
+        'Number format in which the models compute. auto leaves the choice to the provider. Set '
+        'fp32 if a model gives NaN or blank pictures.',
         Takes.RELOAD,
         among=PRECISIONS,
         limits='Without allow_fallback the provider must support it.',
     )
     allow_fallback: bool = parameter(
         True,
-        'Fall back to the next provider when one does not load, or fails while it runs.',
+        'Fall back to the next provider if one does not load, or fails while it runs. Set it to '
+        'false if a slower provider is no use.',
         Takes.RELOAD,
     )
     cuda_graph: bool = parameter(
         False,
-        'Replay the kernels of a GPU as one graph, which saves processor time.',
+        'Replay the kernels of a GPU as one CUDA graph. Set it to true to save processor time.',
         Takes.RELOAD,
     )
     threads: int = parameter(
         0,
-        'Processor threads for the models; 0 takes all cores. Limit it beside other work.',
+        'Number of processor threads for the models; 0 uses all cores. Set a number if other '
+        'programs need the cores.',
         Takes.RELOAD,
         between=(0, 256),
     )
     warm_up_size: tuple[int, ...] = parameter(
         (640, 512),
-        'Width and height that the models are warmed up for, in pixels after the crop. Set it to '
-        'the size of the camera.',
+        'Width and height of the first run of the models, in pixels after the crop. Set it to the '
+        'size of the camera, so that the first frame is fast.',
         Takes.RELOAD,
-        limits=f'Each at least {MIN_SIDE}, their product at most max_pixels.',
+        limits=f'Each is at least {MIN_SIDE}; their product is at most max_pixels.',
     )
     detection_threshold: float = parameter(
-        0.25, 'Minimum score of a detection. Raise it against false alarms.', between=(0.0, 1.0)
+        0.25,
+        'Minimum score of a detection. Raise it if there are false alarms, lower it if objects are '
+        'missed.',
+        between=(0.0, 1.0),
     )
     detection_classes: tuple[str, ...] = parameter(
-        ('',), "Classes to report, by name; [''] reports all that the detector knows."
+        ('',),
+        "Names of the classes to report; [''] reports all classes of the detector. Set it to hide "
+        'classes.',
     )
     detector_tiles: bool = parameter(
-        False, 'Detect in 2x2 overlapping tiles too. Finds smaller objects at five times the cost.'
+        False,
+        'Run a detector file on 2x2 overlapping tiles too. Set it to true to find smaller objects '
+        'at five times the cost.',
     )
     crop_rows: tuple[int, ...] = parameter(
         (0, 0),
         'Rows of a frame to keep: the first row and the row after the last. The crop comes before '
-        'all else, and the colour image has the size of the crop. Use it to cut off telemetry.',
-        limits='Two numbers; negative ones count from the end, 0 in the second place is the end: '
-        '[0, -2] cuts off the last two rows.',
+        'every other step, and all outputs have the size of the crop. Set it to cut off telemetry.',
+        limits='Two numbers. Negative ones count from the end, and a second 0 is the end: [0, -2] '
+        'cuts off the last two rows.',
     )
     crop_columns: tuple[int, ...] = parameter(
         (0, 0),
-        'Columns of a frame to keep: the first column and the column after the last.',
-        limits='Two numbers, as of crop_rows.',
+        'Columns of a frame to keep: the first column and the column after the last. Set it to cut '
+        'off borders.',
+        limits='Two numbers, in the form of crop_rows.',
     )
     exposure_mode: str = parameter(
-        'percentile', 'How 16-bit and float counts are mapped to 8 bits.', among=MODES
+        'percentile',
+        'Mapping of 16-bit and float counts to 8 bits; docs/tuning.md helps to choose.',
+        among=MODES,
     )
     exposure_low: float = parameter(
-        1.0, 'Percentile of the counts that is shown as black.', between=(0.0, 100.0)
+        1.0,
+        'Percentile of the counts that becomes black. Raise it to make dark parts darker.',
+        between=(0.0, 100.0),
     )
     exposure_high: float = parameter(
-        99.0, 'Percentile of the counts that is shown as white.', between=(0.0, 100.0)
+        99.0,
+        'Percentile of the counts that becomes white. Raise it to keep differences among hot '
+        'things.',
+        between=(0.0, 100.0),
     )
     exposure_time_constant: float = parameter(
         1.0,
-        'Time constant of the exposure in seconds, by header stamps. Raise it if the picture '
-        'breathes.',
+        'Time constant of the exposure, in seconds of the header stamps. Raise it if the picture '
+        'breathes, lower it if the picture adapts too slowly.',
         between=(0.0, 3600.0),
     )
     exposure_reset_after: float = parameter(
         2.0,
-        'Gap between frames, in seconds, after which the exposure restarts.',
+        'Gap between frames, in seconds, after which the exposure restarts. Raise it if frames '
+        'come more rarely.',
         between=(0.01, 3600.0),
     )
     exposure_range_low: float = parameter(
-        0.0, 'Counts that are shown as black in the mode fixed_range.'
+        0.0, 'Count (or degree) that becomes black in the mode fixed_range. Set it for your camera.'
     )
     exposure_range_high: float = parameter(
-        16383.0, 'Counts that are shown as white in the mode fixed_range.'
+        16383.0,
+        'Count (or degree) that becomes white in the mode fixed_range. Set it for your camera.',
     )
     exposure_clahe_clip: float = parameter(
-        2.0, 'Limit of the contrast in the mode clahe, as in OpenCV.', between=(0.1, 40.0)
+        2.0,
+        'Limit of the contrast in the mode clahe, as in OpenCV. Lower it if noise is visible.',
+        between=(0.1, 40.0),
     )
     output_encoding: str = parameter(
-        'rgb8', 'Encoding of color/image_raw and overlay/image_raw.', among=('rgb8', 'bgr8')
+        'rgb8',
+        'Encoding of color/image_raw and overlay/image_raw. Set it if a subscriber needs bgr8.',
+        among=('rgb8', 'bgr8'),
     )
     jpeg_quality: int = parameter(
-        90, 'JPEG quality of color/image_raw/compressed.', between=(1, 100)
+        90,
+        'JPEG quality of color/image_raw/compressed. Lower it to save bandwidth.',
+        between=(1, 100),
     )
-    overlay: bool = parameter(True, 'Draw overlay/image_raw while it has subscribers.')
+    overlay: bool = parameter(
+        True,
+        'Draw overlay/image_raw while it has subscribers. Set it to false to publish no overlay.',
+    )
     enabled: bool = parameter(
-        True, 'Colorize frames; false rests. The service ~/set_enabled sets it too.'
+        True, 'Colorize frames; false pauses the node. The service ~/set_enabled sets it too.'
     )
     max_pixels: int = parameter(
         4_194_304,
-        'Maximum number of pixels of a frame. Larger frames are refused before memory is '
-        'allocated.',
+        'Maximum number of pixels of a frame. The node refuses a larger frame before it allocates '
+        'memory. Raise it for a larger camera.',
         between=(4096, 67_108_864),
     )
     max_rate: float = parameter(
-        0.0, 'Maximum rate in frames per second; 0 sets no limit.', between=(0.0, 1000.0)
+        0.0,
+        'Maximum rate of colorized frames, in frames per second; 0 sets no limit. Set it to save '
+        'processor time.',
+        between=(0.0, 1000.0),
     )
     stale_after: float = parameter(
-        2.0, 'Time without input, in seconds, after which diagnostics warn.', between=(0.1, 3600.0)
+        2.0,
+        'Time without a frame, in seconds, after which diagnostics warn. Raise it for a slow '
+        'camera.',
+        between=(0.1, 3600.0),
     )
     autostart: bool = parameter(
         True,
-        'Configure and activate at the start. Set it to false under a lifecycle manager.',
+        'Configure and activate the node at its start. Set it to false under a lifecycle manager.',
         Takes.RESTART,
     )
     autostart_retry: float = parameter(
         0.0,
-        'Time from a failed autostart to the next attempt, in seconds; 0 does not try again.',
+        'Time from a failed autostart to the next attempt, in seconds; 0 makes one attempt. Set '
+        'it if a model file can appear later.',
         Takes.RESTART,
         between=(0.0, 3600.0),
     )
     image_transport: str = parameter(
         'raw',
-        'Topic to subscribe to: image_raw, or image_raw/compressed.',
+        'Input topic: raw subscribes to image_raw, compressed to image_raw/compressed. Set it for '
+        'a camera that publishes compressed pictures only.',
         Takes.RESTART,
         among=('raw', 'compressed'),
     )
     input_reliability: str = parameter(
         'best_effort',
-        'Reliability of the subscriptions; best_effort matches every publisher.',
+        'Reliability of the subscriptions. best_effort matches every publisher. Set reliable if '
+        'frames get lost on a network.',
         Takes.RESTART,
         among=('best_effort', 'reliable'),
     )
     input_depth: int = parameter(
-        1, 'Queue depth of the image subscription.', Takes.RESTART, between=(1, 100)
+        1,
+        'Queue depth of the subscriptions, in messages. Keep 1 for the lowest latency.',
+        Takes.RESTART,
+        between=(1, 100),
     )
     output_reliability: str = parameter(
         'reliable',
-        'Reliability of the publishers; reliable matches every subscriber.',
+        'Reliability of the publishers. reliable matches every subscriber. Set best_effort if a '
+        'slow subscriber holds up the node.',
         Takes.RESTART,
         among=('best_effort', 'reliable'),
     )
     output_depth: int = parameter(
-        2, 'Queue depth of the publishers.', Takes.RESTART, between=(1, 100)
+        2,
+        'Queue depth of the publishers, in messages. Raise it if a reliable subscriber misses '
+        'frames.',
+        Takes.RESTART,
+        between=(1, 100),
     )
 
     def check_together(self) -> None:
@@ -228,8 +280,8 @@ class Settings(ParameterTable):
         span = getattr(self, name)
         if len(span) != 2 or not is_span(*span):
             raise ValueError(
-                f'{name} is {list(span)}, but must be two numbers, the first one and the one '
-                'behind the last'
+                f'{name} is {list(span)}, but must be two numbers: the first one to keep, and the '
+                'one after the last'
             )
 
     def _check_warm_up(self) -> None:

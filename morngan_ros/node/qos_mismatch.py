@@ -67,8 +67,8 @@ class QosWatch:
             self._note(
                 self._inputs,
                 topic,
-                f'a publisher offers less {policy} than this node asks for, no message of it '
-                f'will come; {hint}',
+                f'a publisher offers less {policy} than this node requests, so none of its '
+                f'messages arrives; {hint}',
             )
 
         return SubscriptionEventCallbacks(incompatible_qos=mismatch)
@@ -81,15 +81,15 @@ class QosWatch:
         def mismatch(event: Any) -> None:
             policy = _policy(event)
             hint = (
-                'set output_reliability to reliable, or let it subscribe best-effort'
+                'set output_reliability to reliable, or let the subscriber use best effort'
                 if policy == 'RELIABILITY'
-                else f'see qos_overrides.{topic}.publisher, or let it ask for less'
+                else f'see qos_overrides.{topic}.publisher, or let the subscriber request less'
             )
             self._note(
                 self._outputs,
                 topic,
-                f'a subscriber asks for more {policy} than this node offers, it gets nothing; '
-                f'{hint}',
+                f'a subscriber requests more {policy} than this node offers, so it receives '
+                f'nothing; {hint}',
             )
 
         return PublisherEventCallbacks(incompatible_qos=mismatch)

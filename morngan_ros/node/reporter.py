@@ -81,7 +81,7 @@ def resources() -> dict[str, str]:
         return {}
     return {
         'memory (MiB)': f'{figures.resident / 2**20:.1f}',
-        'shared memory of it (MiB)': f'{figures.shared / 2**20:.1f}',
+        'shared memory (MiB)': f'{figures.shared / 2**20:.1f}',
         'threads': str(figures.threads),
         'open files': str(figures.descriptors),
     }

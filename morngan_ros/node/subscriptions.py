@@ -81,7 +81,7 @@ class Receiver:
             except Exception as error:
                 # A context that a signal has ended under the wait is no trouble.
                 if self._open and self._context.ok():
-                    self._logger.error(f'not received: {error!r}')
+                    self._logger.error(f'a message could not be received: {error!r}')
                     sleep(_RESPITE)
 
     def _take(self) -> None:

@@ -52,7 +52,7 @@ class Wiring:
         publishers = self._publishers(self._topic)
         fitting = sum(p.topic_type == self._wanted for p in publishers)
         if fitting:
-            return f'{self._topic} has {_count(fitting)}, but none has sent a frame that arrived'
+            return f'{self._topic} has {_count(fitting)}, but no frame has arrived'
         if publishers:
             return self._other_type(publishers[0].topic_type)
         base = self._topic.removesuffix('/compressed')
@@ -98,9 +98,7 @@ class Wiring:
             if {_RAW, _COMPRESSED} & set(kinds) and self._publishers(topic)
         ]
         if not others:
-            return (
-                ', and nobody publishes images: is the driver running, in the same ROS_DOMAIN_ID?'
-            )
+            return ', and nobody publishes images: start the driver, in the same ROS_DOMAIN_ID'
         more = f' and {len(others) - _MOST} more' if len(others) > _MOST else ''
         return (
             f'; images are on {", ".join(others[:_MOST])}{more}: '

@@ -119,7 +119,9 @@ class Worker:
         self._health.count('failed')
         if isinstance(error, OutputError):
             self._health.count(f'failed: {error.cause}')
-        self._logger.error(f'no colour: {error!r}', throttle_duration_sec=_QUIET)
+        self._logger.error(
+            f'the frame could not be colorized: {error!r}', throttle_duration_sec=_QUIET
+        )
 
     def _give_up(self, pipeline: Pipeline, error: DeviceError) -> None:
         """Leave a device that failed, for it gives nothing more, unless it was replaced already."""

@@ -36,11 +36,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
         description='Write frames of a simulated thermal night street.',
     )
     parser.add_argument('--out', type=Path, required=True, help='folder to write to')
-    parser.add_argument('--frames', type=int, default=100, help='how many frames')
-    parser.add_argument('--fps', type=float, default=10.0, help='frames a second')
-    parser.add_argument('--seed', type=int, default=0, help='what the street looks like')
-    parser.add_argument('--width', type=int, default=640, help='pixels')
-    parser.add_argument('--height', type=int, default=512, help='pixels')
+    parser.add_argument('--frames', type=int, default=100, help='number of frames (default: 100)')
+    parser.add_argument('--fps', type=float, default=10.0, help='frames per second (default: 10)')
+    parser.add_argument('--seed', type=int, default=0, help='seed of the simulated street')
+    parser.add_argument('--width', type=int, default=640, help='width in pixels')
+    parser.add_argument('--height', type=int, default=512, help='height in pixels')
     parser.add_argument(
         '--bits', type=int, choices=(8, 16), default=16, help='16: raw counts; 8: after exposure'
     )

@@ -104,7 +104,7 @@ def open_source(
     path = Path(where)
     simulation = re.fullmatch(rf'{SIMULATED}(?::(\d+)x(\d+))?', str(where))
     if topic is not None and (simulation or (path.exists() and not is_bag(path))):
-        raise SourceError(f'{where} is no bag, so it has no topic {topic}')
+        raise SourceError(f'{where} is not a bag, so it has no topic {topic}')
     if simulation:
         width, height = (
             int(side or default)
@@ -122,7 +122,7 @@ def open_source(
     if path.suffix.lower() in VIDEO_SUFFIXES:
         return _Video(path, stamps, frames)
     raise SourceError(
-        f'{path} is no folder, bag, known picture or video; pictures end in '
+        f'{path} is not a folder, bag, known picture or video; pictures end in '
         f'{", ".join(IMAGE_SUFFIXES)}, videos in {", ".join(VIDEO_SUFFIXES)}'
     )
 

@@ -116,7 +116,7 @@ def _pages(path: Path) -> list[tiff.Page]:
                 pages.append(page)
     except (OSError, ValueError, struct.error):
         if pages:  # of a file without one it is said when it is read
-            _log.warning('%s is cut short or broken behind its page %d', path, len(pages))
+            _log.warning('%s is cut short or broken after page %d', path, len(pages))
     return [page for page in pages if page.is_picture]
 
 
@@ -124,7 +124,7 @@ def _read_huge(path: Path, page: tiff.Page | None) -> np.ndarray:
     """Read a page of a TIFF that is too large for OpenCV to take from memory."""
     page = page or next(iter(_pages(path)), None)
     if page is None:
-        raise FrameError('the file is larger than 2 GiB and no TIFF', 'undecodable')
+        raise FrameError('the file is larger than 2 GiB and not a TIFF', 'undecodable')
     check_size(page.height, page.width)
     check_name(str(path))
     with quiet_decoders():

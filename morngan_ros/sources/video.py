@@ -86,8 +86,8 @@ class Video:
         self._format = struct.pack('<I', pixel_format)
         if self._format == _COLOURS_OF_5_BITS:
             raise SourceError(
-                f'video {self._name} claims raw colours of 5 bits, as AVI files do that hold raw '
-                'counts of 16 bits; write the counts as FFV1: docs/files.md has the commands'
+                f'video {self._name} declares raw colours of 5 bits, as AVI files with raw '
+                '16-bit counts do; write the counts as FFV1: docs/files.md has the commands'
             )
         self._ask_for_counts()
 

@@ -1,7 +1,7 @@
 """Build the engine of a generator before the drive, and compare its pictures with fp32.
 
-TensorRT takes minutes for a model, once for each size and device; the node finds what was built
-here. Every other provider can be compared and timed in the same way.
+TensorRT needs minutes for each model, size and device. The node finds the engines that this command
+has built. The command also compares and times all other providers.
 """
 
 import argparse
@@ -185,8 +185,8 @@ def _report(engine: Generator, result: Comparison, min_psnr: float) -> int:
     if gate.passed:
         return 0
     print(
-        f'error: {result.psnr:.1f} dB is below the {min_psnr:g} dB that were asked for; '
-        'take --precision fp32 or another provider',
+        f'error: {result.psnr:.1f} dB is below the required {min_psnr:g} dB; '
+        'use --precision fp32 or another provider',
         file=sys.stderr,
     )
     return cli.INCOMPLETE
@@ -212,15 +212,21 @@ def _progress() -> Iterator[Progress]:
 def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = cli.parser('build_engine', __doc__ or '', EXAMPLES)
     parser.add_argument(
-        'model', type=Path, nargs='?', help='generator (default: the one that ships)'
+        'model', type=Path, nargs='?', help='generator file (default: the shipped model)'
     )
-    parser.add_argument('--provider', choices=PROVIDERS, default='auto', help='(auto)')
-    parser.add_argument('--precision', choices=PRECISIONS, default='auto', help='(auto)')
+    parser.add_argument('--provider', choices=PROVIDERS, default='auto', help='default: auto')
+    parser.add_argument('--precision', choices=PRECISIONS, default='auto', help='default: auto')
     parser.add_argument(
-        '--size', type=cli.size, default=(640, 512), help='WIDTHxHEIGHT of the frames (640x512)'
+        '--size',
+        type=cli.size,
+        default=(640, 512),
+        help='WIDTHxHEIGHT of the frames (default: 640x512)',
     )
     parser.add_argument(
-        '--min-psnr', type=float, default=30.0, help='decibels to reach (30), or exit code 1'
+        '--min-psnr',
+        type=float,
+        default=30.0,
+        help='required PSNR in dB, else the exit code is 1 (default: 30)',
     )
     parser.add_argument(
         '--frames', help='folder, video or bag to compare on (default: the simulated street)'
@@ -228,16 +234,20 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument(
         '--reference', type=Path, help='model to compare with (default: the same, in fp32)'
     )
-    parser.add_argument('--detector', type=Path, help='detector, whose engine is built too')
+    parser.add_argument('--detector', type=Path, help='detector file; its engine is built too')
     parser.add_argument(
         '--class-names',
         type=cli.names,
         default=(),
         metavar='NAME,NAME',
-        help="of the detector's classes, for a file without names",
+        help='class names of a detector file without names',
     )
-    parser.add_argument('--cuda-graph', action='store_true', help='with TensorRT or CUDA')
-    parser.add_argument('--threads', type=int, default=0, help='processor threads; 0: all cores')
+    parser.add_argument(
+        '--cuda-graph', action='store_true', help='use a CUDA graph (TensorRT or CUDA)'
+    )
+    parser.add_argument(
+        '--threads', type=int, default=0, help='processor threads (default: all cores)'
+    )
     cli.add_frame_arguments(parser)
     return parser.parse_args(argv)
 

@@ -1,4 +1,4 @@
-"""Publish a simulated night street as a 14-bit thermal camera would, stamped with the clock."""
+"""Publish a simulated night street as a 14-bit thermal camera does, with stamps of the clock."""
 
 import argparse
 from collections.abc import Sequence
@@ -52,11 +52,15 @@ def _scene(size: tuple[int, int], seed: int) -> ThermalScene:
 def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = cli.parser('camera_simulator', __doc__ or '', EXAMPLES)
     parser.add_argument(
-        '--rate', type=float, default=DEFAULT_RATE, help='frames a second (default: %(default)s)'
+        '--rate', type=float, default=DEFAULT_RATE, help='frames per second (default: %(default)s)'
     )
-    parser.add_argument('--frames', type=int, help='end after so many (default: never)')
-    parser.add_argument('--size', type=cli.size, default=(640, 512), help='default: 640x512')
-    parser.add_argument('--seed', type=int, default=0, help='what the street looks like')
+    parser.add_argument(
+        '--frames', type=int, help='stop after this number of frames (default: never)'
+    )
+    parser.add_argument(
+        '--size', type=cli.size, default=(640, 512), help='WIDTHxHEIGHT (default: 640x512)'
+    )
+    parser.add_argument('--seed', type=int, default=0, help='seed of the simulated street')
     parser.add_argument('--topic', default='image_raw', help='default: %(default)s')
     parser.add_argument('--frame-id', default=DEFAULT_FRAME_ID, help='default: %(default)s')
     parser.add_argument('--qos', choices=ros.QOS, default='reliable', help='default: %(default)s')

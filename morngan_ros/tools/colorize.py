@@ -1,4 +1,4 @@
-"""Colorize pictures, folders of pictures, videos, cameras and bags; no ROS needed."""
+"""Colorize pictures, folders of pictures, videos, cameras and bags without ROS."""
 
 import argparse
 from collections.abc import Callable
@@ -178,32 +178,34 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
         '--out',
         type=Path,
         required=True,
-        help='folder, video (.mp4), of one frame a picture (.png), of a bag a bag; for several '
-        'inputs a folder',
+        help='folder, video (.mp4), picture (.png) if there is one frame, bag if the input is a '
+        'bag; folder if there are several inputs',
     )
-    parser.add_argument('--rate', type=float, help='frames a second of pictures or a video')
+    parser.add_argument('--rate', type=float, help='frames per second of pictures or a video')
     parser.add_argument(
         '--topic', help='image topic of a bag (default: what looks like a thermal camera)'
     )
-    parser.add_argument('--frames', type=int, help='end after so many')
-    parser.add_argument('--storage', choices=STORAGES, default='mcap', help='of the bag written')
-    parser.add_argument('--overwrite', action='store_true', help='replace what is there')
+    parser.add_argument('--frames', type=int, help='stop after this number of frames')
+    parser.add_argument('--storage', choices=STORAGES, default='mcap', help='format of the new bag')
+    parser.add_argument('--overwrite', action='store_true', help='replace existing output')
     many = parser.add_argument_group(
         'several inputs',
-        'each gets an output of its own in --out; stopped, the same command goes on',
+        'each input gets its own output in --out; the same command resumes a stopped run',
     )
-    many.add_argument('--list', type=Path, metavar='FILE', help='inputs, one a line')
+    many.add_argument(
+        '--list', type=Path, metavar='FILE', help='file with the inputs, one on each line'
+    )
     where = many.add_mutually_exclusive_group()
     where.add_argument(
         '--jobs',
         type=int,
         choices=range(1, 257),
         metavar='1..256',
-        help='at the same time, on this machine (default: 1)',
+        help='inputs to process at the same time on this machine (default: 1)',
     )
     where.add_argument('--ray', metavar='ADDRESS', help=ADDRESS_HELP)
     models = parser.add_argument_group('models')
-    models.add_argument('--model', type=Path, help='generator (default: the one that ships)')
+    models.add_argument('--model', type=Path, help='generator file (default: the shipped model)')
     for name in ('input', 'output'):
         models.add_argument(
             f'--model-{name}-range',
@@ -211,11 +213,20 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
             nargs=2,
             default=(-1.0, 1.0),
             metavar=('LOW', 'HIGH'),
-            help=f'of the {name} of a third-party float model (default: -1 1)',
+            help=f'range of the {name} of a third-party float model (default: -1 1)',
         )
-    models.add_argument('--provider', choices=PROVIDERS, default='auto')
-    models.add_argument('--precision', default='auto', help='fp32, bf16, ... (default: auto)')
-    models.add_argument('--threads', type=int, default=0, help='0: as many as there are cores')
+    models.add_argument(
+        '--provider',
+        choices=PROVIDERS,
+        default='auto',
+        help='runtime of the models (default: auto)',
+    )
+    models.add_argument(
+        '--precision', default='auto', help='auto, fp32, bf16 or fp16 (default: auto)'
+    )
+    models.add_argument(
+        '--threads', type=int, default=0, help='processor threads (default: all cores)'
+    )
     found = parser.add_argument_group('detections')
     found.add_argument(
         '--detector',
@@ -229,17 +240,19 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
         type=cli.names,
         default=(),
         metavar='NAME,NAME',
-        help="of the detector's classes, in its order (default: those in the file, or COCO's)",
+        help="class names of the detector, in its order (default: from the file, or COCO's)",
     )
-    found.add_argument('--threshold', type=float, default=0.25, help='minimum score (0.25)')
+    found.add_argument(
+        '--threshold', type=float, default=0.25, help='minimum score (default: 0.25)'
+    )
     found.add_argument(
         '--classes',
         type=cli.names,
         default=(),
         metavar='NAME,NAME',
-        help='report only these (default: all)',
+        help='classes to report (default: all)',
     )
-    found.add_argument('--tiles', action='store_true', help='detect on 2x2 tiles as well')
+    found.add_argument('--tiles', action='store_true', help='detect in 2x2 tiles too')
     found.add_argument('--overlay', action='store_true', help='draw the detections')
     found.add_argument(
         '--detections', type=Path, metavar='FILE', help='write the boxes as .json or .csv'
@@ -258,7 +271,7 @@ def _check(options: argparse.Namespace, source: Source) -> None:
         and not _makes_bag(options)
     ):
         raise SourceError(
-            'pictures and videos hold no detections: add --overlay to draw them, or '
+            'pictures and videos cannot hold detections: add --overlay to draw them, or '
             '--detections FILE to write them'
         )
     if options.detections is not None and (
@@ -274,8 +287,8 @@ def _check(options: argparse.Namespace, source: Source) -> None:
         )
     if suffix in ('.mcap', '.db3') and not is_bag(Path(options.input)):
         raise SourceError(
-            'only of a bag a bag is made: make one with morngan_ros.tools.images_to_bag first, or '
-            'let --out name a folder or a video (.mp4)'
+            'only a bag can become a bag: convert the input with morngan_ros.tools.images_to_bag '
+            'first, or let --out name a folder or a video (.mp4)'
         )
 
 

@@ -1,6 +1,6 @@
-"""Show the whole system at work: source, node and recorder as processes that talk ROS 2.
+"""Show the whole system at work: source, node and recorder as processes that communicate by ROS 2.
 
-Writes contact_sheet.png, demo.mcap and summary.json, all made from what was really recorded.
+The demo writes contact_sheet.png, demo.mcap and summary.json from the recorded messages.
 """
 
 import argparse
@@ -54,7 +54,7 @@ LOADING, CONNECTING, STALLED = 120.0, 20.0, 15.0
 OUTPUTS = ('color/image_raw', 'color/camera_info', 'overlay/image_raw', 'detections')
 DETECTIONS_OFF = (
     'Detections are off. Add DETECTOR=FILE.onnx to make demo: a file that YOLOX publishes '
-    '(Apache-2.0), or an export of Ultralytics (AGPL-3.0), see README.md'
+    '(Apache-2.0), or an export of Ultralytics (AGPL-3.0); see docs/detection.md'
 )
 
 
@@ -365,15 +365,21 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
         metavar='FILE',
         help='YOLO or YOLOX export (.onnx), or none (default: the head of the model)',
     )
-    parser.add_argument('--model', type=Path, help='generator (default: the one that ships)')
-    parser.add_argument('--provider', default='auto', help='what runs the models')
+    parser.add_argument('--model', type=Path, help='generator file (default: the shipped model)')
+    parser.add_argument('--provider', default='auto', help='runtime of the models (default: auto)')
     parser.add_argument(
         '--rate',
         type=float,
-        help='frames a second (default: what this machine manages, 1 to 10); bags have their own',
+        help='frames per second (default: what this machine manages, 1 to 10); bags keep their '
+        'own rate',
     )
-    parser.add_argument('--frames', type=int, help='end after so many')
-    parser.add_argument('--out', type=Path, default=Path('out/demo'), help='default: %(default)s')
+    parser.add_argument('--frames', type=int, help='stop after this number of frames')
+    parser.add_argument(
+        '--out',
+        type=Path,
+        default=Path('out/demo'),
+        help='folder of the results (default: %(default)s)',
+    )
     return parser.parse_args(argv)
 
 

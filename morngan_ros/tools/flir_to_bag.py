@@ -1,7 +1,7 @@
-"""Write a part of FLIR ADAS, version 1 or 2, as a rosbag2 with its annotations; no ROS needed.
+"""Write a part of FLIR ADAS, version 1 or 2, as a rosbag2 with its annotations, without ROS.
 
-Frames are stamped at --rate by the numbers in their names, so that gaps stay gaps. Each recording
-of a part begins ten seconds after the last one, so that nothing is carried over between them.
+Stamps follow the numbers in the names of the frames at --rate, so that gaps stay gaps. Each
+recording of a part begins ten seconds after the last one, so that the exposure restarts.
 """
 
 import argparse
@@ -151,17 +151,23 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
         'part', type=Path, help='folder such as train, val, video, or images_thermal_val of v2'
     )
     parser.add_argument(
-        '--bits', type=int, choices=(8, 16), default=8, help='of a pixel (default: %(default)s)'
+        '--bits',
+        type=int,
+        choices=(8, 16),
+        default=8,
+        help='bits of a pixel (default: %(default)s)',
     )
     parser.add_argument(
         '--rate',
         type=float,
         default=30.0,
-        help='frames a second by the numbers in the names (default: %(default)s, as the camera '
-        'ran; train and val of v1 were sampled at 2, rarely at 1)',
+        help='frames per second for the numbers in the names (default: %(default)s, the rate of '
+        'the camera; train and val of v1 were sampled at 2, rarely at 1)',
     )
     parser.add_argument(
-        '--recording', metavar='ID', help='one recording of a part of v2, by the name of its frames'
+        '--recording',
+        metavar='ID',
+        help='convert one recording of a part of v2, by the name of its frames',
     )
     to_bag.add_arguments(parser, '/thermal/image_raw')
     return parser.parse_args(argv)

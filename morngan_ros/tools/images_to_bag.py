@@ -1,4 +1,4 @@
-"""Write a folder of pictures or a video as a rosbag2 with image and camera_info; no ROS needed."""
+"""Write a folder of pictures or a video as a rosbag2 with image and camera_info, without ROS."""
 
 import argparse
 from collections.abc import Sequence
@@ -35,7 +35,7 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = cli.parser('images_to_bag', __doc__ or '', EXAMPLES)
     parser.add_argument('input', help='folder of 8- or 16-bit pictures, or video')
     parser.add_argument(
-        '--rate', type=float, help="frames a second (default: the video's own, else 10)"
+        '--rate', type=float, help="frames per second (default: the video's own, else 10)"
     )
     to_bag.add_arguments(parser, '/image_raw')
     return parser.parse_args(argv)

@@ -1,7 +1,7 @@
-"""Write a video of KAIST Multispectral Pedestrian as a rosbag2 with its annotations; no ROS needed.
+"""Write a video of KAIST Multispectral Pedestrian as a rosbag2 with its annotations, without ROS.
 
-Thermal frames, camera_info and the annotated people, stamped at the 20 Hz of the recording; with
---visible the registered colour frames too.
+The bag contains thermal frames, camera_info and the annotated people, with stamps at the 20 Hz of
+the recording. With --visible it also contains the registered colour frames.
 """
 
 import argparse
@@ -101,16 +101,20 @@ def _read_color(file: Path) -> np.ndarray:
 
 def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = cli.parser('kaist_to_bag', __doc__ or '', EXAMPLES)
-    parser.add_argument('video', type=Path, help='folder of a video, which holds lwir and visible')
+    parser.add_argument(
+        'video', type=Path, help='folder of a video, with the folders lwir and visible'
+    )
     parser.add_argument(
         '--annotations',
         type=Path,
         metavar='FOLDER',
-        help='holds set00/V000/I00000.txt or .xml, also below lwir, or set00_V000_I00000.txt '
-        '(default: annotations beside images)',
+        help='folder with set00/V000/I00000.txt or .xml (also below lwir), or with '
+        'set00_V000_I00000.txt (default: annotations beside images)',
     )
     parser.add_argument(
-        '--visible', action='store_true', help=f'write colour too, to {to_bag.VISIBLE_TOPIC}'
+        '--visible',
+        action='store_true',
+        help=f'write the colour frames too, to {to_bag.VISIBLE_TOPIC}',
     )
     to_bag.add_arguments(parser, '/thermal/image_raw')
     return parser.parse_args(argv)

@@ -1,7 +1,7 @@
 """Load the node from outside: a camera process, the node, and a best-effort subscriber process.
 
-Tells whether frames get lost on their way and whether latency grows. Latency goes from the stamp
-of the thermal frame to the arrival of the colour frame in the third process.
+The report tells whether frames get lost and whether latency grows. Latency runs from the stamp of
+the thermal frame to the arrival of the colour frame in the subscriber.
 """
 
 import argparse
@@ -285,12 +285,21 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = cli.parser('load_test', str(__doc__), EXAMPLES)
-    parser.add_argument('--model', type=Path, help='generator (default: the one that ships)')
-    parser.add_argument('--provider', default='auto', help='what runs the models')
-    parser.add_argument('--threads', type=int, default=0, help='of the models; 0: all cores')
-    parser.add_argument('--seconds', type=float, default=60.0, help='default: %(default)s')
-    parser.add_argument('--rate', type=float, default=30.0, help='frames a second (30)')
-    parser.add_argument('--size', type=cli.size, default=(640, 512), help='WIDTHxHEIGHT (640x512)')
+    parser.add_argument('--model', type=Path, help='generator file (default: the shipped model)')
+    parser.add_argument('--provider', default='auto', help='runtime of the models (default: auto)')
+    parser.add_argument(
+        '--threads',
+        type=int,
+        default=0,
+        help='processor threads of the models (default: all cores)',
+    )
+    parser.add_argument(
+        '--seconds', type=float, default=60.0, help='length of the test (default: %(default)s)'
+    )
+    parser.add_argument('--rate', type=float, default=30.0, help='frames per second (default: 30)')
+    parser.add_argument(
+        '--size', type=cli.size, default=(640, 512), help='WIDTHxHEIGHT (default: 640x512)'
+    )
     parser.add_argument('--encoding', choices=('mono8', 'mono16'), default='mono8')
     parser.add_argument('--out', type=Path, help='JSON file for the report')
     # The other processes are this module again.

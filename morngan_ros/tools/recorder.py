@@ -150,9 +150,11 @@ def _drain(executor: SingleThreadedExecutor, recorder: Recorder) -> None:
 
 def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = cli.parser('recorder', __doc__ or '', EXAMPLES)
-    parser.add_argument('topics', nargs='+', help='their types are found when they are published')
-    parser.add_argument('--out', type=Path, required=True, help='the .mcap file')
-    parser.add_argument('--overwrite', action='store_true', help='replace an old file')
+    parser.add_argument(
+        'topics', nargs='+', help='topics to record; their types are found when they are published'
+    )
+    parser.add_argument('--out', type=Path, required=True, help='.mcap file to write')
+    parser.add_argument('--overwrite', action='store_true', help='replace an existing file')
     return parser.parse_args(argv)
 
 

@@ -309,8 +309,10 @@ def _clock(node: Node) -> Callable[[int], None]:
 def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = cli.parser('replay', __doc__ or '', EXAMPLES)
     parser.add_argument('input', help="bag, folder of pictures, video, 'sim' or 'sim:320x256'")
-    parser.add_argument('--rate', type=float, default=1.0, help='speed; 2 is twice as fast')
-    parser.add_argument('--loop', action='store_true', help='again and again; stamps jump back')
+    parser.add_argument(
+        '--rate', type=float, default=1.0, help='speed: 2 is twice as fast (default: 1)'
+    )
+    parser.add_argument('--loop', action='store_true', help='repeat indefinitely; stamps jump back')
     parser.add_argument('--clock', action='store_true', help='publish /clock, for use_sim_time')
     parser.add_argument(
         '--topic',
@@ -319,8 +321,8 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument(
         '--publish-as',
         metavar='TOPIC',
-        help='publish the images on this topic (default: image_raw; of a bag as recorded); '
-        'of a bag only them and their camera_info',
+        help='publish the images on this topic (default: image_raw, or the recorded topic of a '
+        'bag); a bag then publishes only the images and their camera_info',
     )
     parser.add_argument(
         '--max-gap',
@@ -334,17 +336,19 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
         '--cameras',
         nargs='+',
         metavar='NAME',
-        help='feed a camera in each of these namespaces; a bag must have their topics',
+        help='publish a camera in each of these namespaces; a bag must contain their topics',
     )
     parser.add_argument('--qos', choices=ros.QOS, default='reliable', help='default: %(default)s')
     parser.add_argument(
         '--wait', type=int, default=0, metavar='N', help='start when N subscribers are connected'
     )
-    parser.add_argument('--frames', type=int, help='end after so many frames')
-    parser.add_argument('--report', type=Path, help='JSON file: source, topic, frames, seconds')
+    parser.add_argument('--frames', type=int, help='stop after this number of frames')
+    parser.add_argument(
+        '--report', type=Path, help='JSON file for a report: source, topic, frames, seconds'
+    )
     made = parser.add_argument_group('for input without stamps (all but bags)')
     made.add_argument(
-        '--fps', type=float, help="frames a second (default: the video's own, else 10)"
+        '--fps', type=float, help="frames per second (default: the video's own, else 10)"
     )
     made.add_argument(
         '--start', type=float, help='stamp of the first frame, seconds since 1970 (default: now)'

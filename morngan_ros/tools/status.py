@@ -1,6 +1,6 @@
-"""Show what running nodes say about themselves; set parameters, reload models, rest and go on.
+"""Show the diagnostics of running nodes; set parameters, reload models, pause and resume nodes.
 
-Exit code 0: all is well; 1: a node warns or refuses; 2: there is no node.
+The exit code is 0 if all is well, 1 if a node warns or refuses, and 2 if there is no node.
 """
 
 import argparse
@@ -93,7 +93,7 @@ class Session:
         others = ', '.join(self._reports.latest) or 'none'
         raise MornganError(
             f'no report of {wanted or "a node"} came in {patience:g} s; nodes that report: '
-            f'{others}. See that it runs, and that ROS_DOMAIN_ID is the same here'
+            f'{others}. Check that it runs, and that ROS_DOMAIN_ID is the same here'
         )
 
     def parameters(self, name: str) -> dict[str, Any]:
@@ -194,7 +194,7 @@ def _like(present: Any, text: str) -> Any:
     try:
         value = yaml.safe_load(text)
     except yaml.YAMLError as error:
-        raise MornganError(f'{text!r} is no value: {error}') from None
+        raise MornganError(f'{text!r} is not a value: {error}') from None
     if isinstance(present, str):
         return text
     if isinstance(present, float) and isinstance(value, int):
@@ -206,23 +206,29 @@ def _like(present: Any, text: str) -> Any:
 
 def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = cli.parser('status', __doc__ or '', EXAMPLES)
-    parser.add_argument('--node', help='its full name (default: all nodes of this package)')
+    parser.add_argument('--node', help='full name of the node (default: all nodes of this package)')
     parser.add_argument('--parameters', action='store_true', help='list all parameters')
     parser.add_argument(
         '--set',
         nargs=2,
         action='append',
         metavar=('NAME', 'VALUE'),
-        help='set a parameter; several together with the option several times',
+        help='set a parameter; repeat the option to set several together',
     )
-    parser.add_argument('--reload', action='store_true', help='load the models that are set')
+    parser.add_argument(
+        '--reload', action='store_true', help='load the models that the parameters name'
+    )
     enabled = parser.add_mutually_exclusive_group()
     enabled.add_argument(
-        '--enable', dest='enabled', action='store_true', default=None, help='pass frames'
+        '--enable', dest='enabled', action='store_true', default=None, help='colorize frames'
     )
-    enabled.add_argument('--disable', dest='enabled', action='store_false', help='rest')
+    enabled.add_argument('--disable', dest='enabled', action='store_false', help='pause')
     parser.add_argument(
-        '--wait', type=float, default=5.0, metavar='SECONDS', help='for a report (5)'
+        '--wait',
+        type=float,
+        default=5.0,
+        metavar='SECONDS',
+        help='time to wait for a report (default: 5)',
     )
     return parser.parse_args(argv)
 

@@ -18,7 +18,7 @@ LEAST_SPREAD = 0.6
 NEAR = 0.3
 """Cells where the Gaussian is above this learn the box."""
 
-BOX_WEIGHT = 2.0
+BOX_WEIGHT = 5.0
 
 
 def objects_loss(

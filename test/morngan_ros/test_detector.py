@@ -208,7 +208,9 @@ def test_names_that_do_not_fit_the_head_are_a_model_error(tmp_path: Path) -> Non
 
 def test_a_generator_is_no_detector(tmp_path: Path) -> None:
     path = save_generator(tmp_path / 'generator.onnx')
-    with pytest.raises(ModelError, match=r'generator\.onnx: no detector; .* found .thermal. uint8'):
+    with pytest.raises(
+        ModelError, match=r'generator\.onnx: not a detector; .* found .thermal. uint8'
+    ):
         Detector.load(path)
 
 

@@ -157,7 +157,9 @@ def test_other_frames_are_refused(tmp_path: Path, frame: np.ndarray) -> None:
 
 def test_a_detector_is_no_generator(tmp_path: Path) -> None:
     path = save_detector(tmp_path / 'yolo.onnx', np.zeros((1, 6, 9)), names={0: 'a', 1: 'b'})
-    with pytest.raises(ModelError, match=r'yolo\.onnx: no generator; expected .* found .*output0'):
+    with pytest.raises(
+        ModelError, match=r'yolo\.onnx: not a generator; expected .* found .*output0'
+    ):
         Generator.load(path)
 
 
@@ -172,7 +174,7 @@ def test_broken_metadata_is_a_model_error(tmp_path: Path) -> None:
     model = onnx.load(path)
     model.metadata_props[0].value = '{half'
     onnx.save(model, path)
-    with pytest.raises(ModelError, match='`morngan` is no JSON'):
+    with pytest.raises(ModelError, match='`morngan` is not JSON'):
         Generator.load(path)
 
 

@@ -93,8 +93,8 @@ def test_what_no_head_should_give_is_left_out_and_counted(tmp_path):
     [
         (BOXES, SCORES, ['person'], r'scores of 2 kinds .* names \[.person.\]'),
         (BOXES, SCORES, [], r'names none'),
-        (BOXES[..., :3], SCORES, NAMES, 'no generator; expected'),
-        (BOXES[0], SCORES, NAMES, 'no generator; expected'),
+        (BOXES[..., :3], SCORES, NAMES, 'not a generator; expected'),
+        (BOXES[0], SCORES, NAMES, 'not a generator; expected'),
     ],
 )
 def test_a_head_that_cannot_be_read_is_refused_at_once(tmp_path, boxes, scores, names, told):

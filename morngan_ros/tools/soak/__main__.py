@@ -1,9 +1,9 @@
 """Run the node under full load for a long time while everything around it changes.
 
-A camera sends four times what the node manages. Models are reloaded, a broken one among them;
-parameters change; subscribers come, go and are killed. The verdict tells whether memory, threads,
-open files or latency grew, and whether every frame was published once and in order. Ctrl-C ends the
-run early, with a verdict on what was seen.
+A camera sends four times as many frames as the node manages. Models are reloaded, and one of them
+is broken. Parameters change. Subscribers come, go and are killed. The verdict tells whether memory,
+threads, open files or latency grew, and whether every frame was published once and in order. Ctrl-C
+ends the run early, with a verdict on the part that ran.
 """
 
 import argparse
@@ -153,7 +153,7 @@ def describe(record: Record, stream: Stream) -> dict[str, Any]:
 def show(report: Mapping[str, Any]) -> None:
     """Print the minutes and the verdict."""
     console = Console()
-    heads = 'minute', 'frames/s', 'p50 ms', 'p99 ms', 'memory MiB', 'shared of it', 'reloads'
+    heads = 'minute', 'frames/s', 'p50 ms', 'p99 ms', 'memory MiB', 'shared MiB', 'reloads'
     table = Table(*heads, title='Soak')
     for row in report['minutes']:
         latency = row['latency_ms']
@@ -197,7 +197,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def overload(options: argparse.Namespace, stream: Stream, model: Path, folder: Path) -> float:
     """Measure what the node manages; returns the rate of a camera that sends too much."""
-    print(f'measuring for {TRIAL_SECONDS:.0f} s what the node manages ...')
+    print(f'measuring for {TRIAL_SECONDS:.0f} s how many frames the node manages ...')
     trial = replace(stream, seconds=TRIAL_SECONDS, rate=FULL)
     report = load_test.measure(trial, folder, model, options.provider, options.threads)
     manages = report['frames_per_second']
@@ -220,22 +220,36 @@ def _models(given: Sequence[Path] | None) -> tuple[Path, Path]:
 
 def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = cli.parser('soak', str(__doc__), EXAMPLES)
-    parser.add_argument('--minutes', type=float, default=20.0, help='default: %(default)s')
     parser.add_argument(
-        '--rate', type=float, help='frames a second (default: four times what the node manages)'
+        '--minutes', type=float, default=20.0, help='length of the test (default: %(default)s)'
+    )
+    parser.add_argument(
+        '--rate', type=float, help='frames per second (default: four times what the node manages)'
     )
     parser.add_argument(
         '--models',
         type=Path,
         nargs=2,
         metavar='FILE',
-        help='generators to reload in turns (default: those that ship)',
+        help='generator files to reload in turns (default: the shipped models)',
     )
-    parser.add_argument('--provider', default='auto', help='what runs the models')
-    parser.add_argument('--threads', type=int, default=0, help='of the models; 0: all cores')
-    parser.add_argument('--size', type=cli.size, default=(640, 512), help='WIDTHxHEIGHT (640x512)')
+    parser.add_argument('--provider', default='auto', help='runtime of the models (default: auto)')
+    parser.add_argument(
+        '--threads',
+        type=int,
+        default=0,
+        help='processor threads of the models (default: all cores)',
+    )
+    parser.add_argument(
+        '--size', type=cli.size, default=(640, 512), help='WIDTHxHEIGHT (default: 640x512)'
+    )
     parser.add_argument('--encoding', choices=('mono8', 'mono16'), default='mono16')
-    parser.add_argument('--out', type=Path, default=Path('out/soak.json'), help='%(default)s')
+    parser.add_argument(
+        '--out',
+        type=Path,
+        default=Path('out/soak.json'),
+        help='JSON file for the report (default: %(default)s)',
+    )
     options = parser.parse_args(argv)
     if options.minutes <= 0 or (options.rate is not None and options.rate <= 0):
         parser.error('--minutes and --rate must be above zero')

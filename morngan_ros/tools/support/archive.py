@@ -66,7 +66,7 @@ class Item:
     def last_words(self) -> str:
         """Return the last line of the log, which says what came of it."""
         text = self.log.read_text(encoding='utf-8', errors='replace') if self.log.exists() else ''
-        said = text.strip().splitlines() or ['nothing was said']
+        said = text.strip().splitlines() or ['no message']
         return said[-1].replace(str(self.unfinished / self.out.name), str(self.out))
 
 
@@ -110,7 +110,7 @@ def run(options: argparse.Namespace, work: Work) -> int:
             fates[end.item], words = _judge(end)
             print(f'{fates[end.item]} {len(fates)}/{len(items)}: {end.item.source}: {words}')
     except KeyboardInterrupt:
-        print('stopped; the same command goes on', file=sys.stderr)
+        print('stopped; run the same command to resume', file=sys.stderr)
         raise
     return _sum_up(fates)
 
@@ -145,9 +145,11 @@ def _sum_up(fates: dict[Item, str]) -> int:
 def _items(options: argparse.Namespace) -> list[Item]:
     sources = [*options.inputs, *(_read_list(options.list) if options.list else ())]
     if not sources:
-        raise SourceError('there is no input; name some, or a file with their names by --list')
+        raise SourceError('there is no input; name inputs, or a file with their names after --list')
     if options.detections is not None and options.detections.name != str(options.detections):
-        raise SourceError('--detections: of several inputs give the name alone, such as boxes.json')
+        raise SourceError(
+            '--detections: with several inputs, give a name without folder, such as boxes.json'
+        )
     items: dict[Path, Item] = {}
     for source in dict.fromkeys(sources):
         item = Item(source, options.out.absolute() / _place(source))
@@ -193,8 +195,8 @@ def _check_settings(options: argparse.Namespace) -> None:
         if changed:
             told = ', '.join(f'{n} was {begun.get(n)}, is {given.get(n)}' for n in sorted(changed))
             raise SourceError(
-                f'{options.out} was begun with other options ({told}): give those, name another '
-                '--out, or add --overwrite to make everything again'
+                f'{options.out} was begun with other options ({told}): use these options, '
+                'name another --out, or add --overwrite to make everything again'
             )
     try:
         file.parent.mkdir(parents=True, exist_ok=True)

@@ -42,8 +42,8 @@ Main = Callable[[Sequence[str] | None], int]
 _EXPOSURE = {
     'low': (1.0, 'percentile of the counts that becomes black'),
     'high': (99.0, 'percentile of the counts that becomes white'),
-    'time-constant': (1.0, 'seconds in which it adapts'),
-    'reset-after': (2.0, 'gap in seconds after which it restarts'),
+    'time-constant': (1.0, 'time constant of the exposure in seconds'),
+    'reset-after': (2.0, 'gap in seconds after which the exposure restarts'),
     'range-low': (0.0, 'with fixed_range, counts that become black'),
     'range-high': (16383.0, 'with fixed_range, counts that become white'),
     'clahe-clip': (2.0, 'with clahe, limit of the contrast'),
@@ -151,7 +151,7 @@ class Skipped:
 def add_frame_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of `crop` and `exposure`, in the words of the node's parameters."""
     frames = parser.add_argument_group(
-        'frames', 'what the node does by its parameters of the same names'
+        'frames', 'these options mean the same as the parameters of the node'
     )
     for side in ('rows', 'columns'):
         frames.add_argument(
@@ -159,10 +159,13 @@ def add_frame_arguments(parser: argparse.ArgumentParser) -> None:
             type=_span,
             default=(0, 0),
             metavar='FIRST:END',
-            help=f'{side} to keep of a frame, as 2:514, 2: or :-2 (default: all)',
+            help=f'{side} of a frame to keep, such as 2:514, 2: or :-2 (default: all)',
         )
     frames.add_argument(
-        '--exposure-mode', choices=MODES, default=MODES[0], help='(default: %(default)s)'
+        '--exposure-mode',
+        choices=MODES,
+        default=MODES[0],
+        help='mapping of counts to 8 bits (default: %(default)s)',
     )
     for name, (default, meaning) in _EXPOSURE.items():
         frames.add_argument(

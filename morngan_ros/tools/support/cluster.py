@@ -15,7 +15,7 @@ from typing import Any
 
 from morngan_ros.errors import MornganError
 
-ADDRESS_HELP = 'auto for the Ray cluster that this machine belongs to, or HOST:PORT of its head'
+ADDRESS_HELP = 'Ray cluster to use: auto for the one of this machine, or HOST:PORT of its head'
 
 RETRIES = 3
 """How often a job is begun again after its process, or its machine, has died."""

@@ -75,7 +75,7 @@ class Child:
     def last_words(self) -> str:
         """Return the last line of the log that says something."""
         lines = [line.strip() for line in self.log.read_text(errors='replace').splitlines()]
-        return next((line for line in reversed(lines) if line), 'it said nothing')
+        return next((line for line in reversed(lines) if line), 'it printed nothing')
 
     def _signal(self, number: int) -> None:
         with suppress(ProcessLookupError):

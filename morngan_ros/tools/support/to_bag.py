@@ -54,7 +54,7 @@ def add_arguments(parser: argparse.ArgumentParser, topic: str) -> None:
         topic: Default name of the thermal images.
     """
     parser.add_argument('--out', type=Path, required=True, help='the bag, a new directory')
-    parser.add_argument('--topic', default=topic, help='of the images (default: %(default)s)')
+    parser.add_argument('--topic', default=topic, help='topic of the images (default: %(default)s)')
     parser.add_argument('--frame-id', default=DEFAULT_FRAME_ID, help='default: %(default)s')
     parser.add_argument(
         '--start', type=float, help='stamp of the first frame, seconds since 1970 (default: now)'
@@ -63,10 +63,10 @@ def add_arguments(parser: argparse.ArgumentParser, topic: str) -> None:
         '--camera-info',
         type=Path,
         metavar='FILE.yaml',
-        help='calibration, as camera_calibration writes it (default: none is known)',
+        help='calibration file of camera_calibration (default: none)',
     )
     parser.add_argument('--storage', choices=STORAGES, default='mcap', help='default: %(default)s')
-    parser.add_argument('--overwrite', action='store_true', help='replace an old bag')
+    parser.add_argument('--overwrite', action='store_true', help='replace an existing bag')
 
 
 class EntryError(ValueError):
@@ -111,7 +111,9 @@ def box_of(values: Sequence[Any]) -> tuple[float, float, float, float]:
     if width <= 0 or height <= 0:
         raise EntryError(f'a box without extent: {values!r}', 'box')
     if max(left, top, width, height) <= 1:
-        raise EntryError(f'shares of the picture, as YOLO writes, no pixels: {values!r}', 'box')
+        raise EntryError(
+            f'shares of the picture, as YOLO writes, instead of pixels: {values!r}', 'box'
+        )
     return left, top, left + width, top + height
 
 

@@ -236,7 +236,7 @@ def test_a_blank_picture_of_a_contract_model_is_refused(tmp_path: Path, level: i
     """NaN inside the graph becomes black on its way to bytes."""
     path = save_generator(tmp_path / 'a.onnx', {0: (level,) * 3, 255: (level,) * 3})
     generator = Generator.load(path, EngineOptions('cpu'))
-    with pytest.raises(OutputError, match='all black or all white') as error:
+    with pytest.raises(OutputError, match='all-black or all-white') as error:
         generator.warm_up(16, 16)
     assert error.value.cause == 'blank'
     assert (generator(np.full((8, 8), 9, np.uint8)) == level).all()  # as dull as the frame

@@ -101,7 +101,7 @@ def test_a_missing_part_is_named_and_what_is_missing_counted(folder):
     assert (found, notes) == ([0, 1, 4, 5], [])
     assert told.lines == [
         'drive_1.mcap: metadata.yaml names it, but it is not there',
-        '2 messages: metadata.yaml counts 6 messages, 4 were found',
+        '2 messages: metadata.yaml promises 6 messages, but 4 were found',
     ]
 
 
@@ -135,13 +135,15 @@ def test_files_that_were_renamed_are_read(folder, suffix):
     found, told, notes = read(folder)
     assert (found, told.lines) == ([0, 1, 2, 3], [])
     (note,) = notes
-    assert f'names drive_0.{suffix}, drive_1.{suffix}, which is not there; reading night_0' in note
+    assert (
+        f'names drive_0.{suffix}, drive_1.{suffix}, which does not exist; reading night_0' in note
+    )
     assert 'ros2 bag reindex' in note
 
 
 def test_nothing_but_metadata_is_an_error(folder):
     save_metadata(folder, ['drive_0.mcap'], 6)
-    with pytest.raises(SourceError, match=r'none of its files is there: drive_0\.mcap'):
+    with pytest.raises(SourceError, match=r'all of its files are missing: drive_0\.mcap'):
         BagReader(folder, Told())
 
 

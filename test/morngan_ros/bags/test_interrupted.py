@@ -71,7 +71,7 @@ def test_messages_outside_of_chunks_are_read_up_to_the_cut(tmp_path):
     at = path.read_bytes().index(frame(5).data)
     found, told, _ = read(cut(path, at + 1000))
     assert found == [0, 1, 2, 3, 4]
-    assert '5 messages of 0.4 s are whole' in str(told)
+    assert '5 messages of 0.4 s are complete' in str(told)
     assert f'{1000 + 31} bytes after them cannot be read' in str(told)
 
 
@@ -141,7 +141,7 @@ def test_a_lost_part_is_counted_by_the_metadata(tmp_path):
     write_mcap(tmp_path / 'bag/bag.mcap', frames(range(5)))
     found, told, _ = read(tmp_path / 'bag')
     assert len(found) == 5
-    assert told.lines == ['3 messages: metadata.yaml counts 8 messages, 5 were found']
+    assert told.lines == ['3 messages: metadata.yaml promises 8 messages, but 5 were found']
 
 
 def big_db3(path: Path) -> Path:
@@ -230,4 +230,4 @@ def test_a_broken_first_message_costs_one_frame(tmp_path):
     found, told, _ = read(path)
     assert found == [1, 2, 3]
     assert len(told.lines) == 1
-    assert 'message 0: its bytes are no whole sensor_msgs/msg/Image' in str(told)
+    assert 'message 0: its bytes are not a complete sensor_msgs/msg/Image' in str(told)

@@ -150,14 +150,14 @@ def test_engine_that_failed_its_gate_gives_way_to_fp32(
     with caplog.at_level(logging.INFO):
         engine = load_engine(path, EngineOptions('tensorrt', size=(6, 8)))
     assert engine.precision == 'fp16'
-    assert 'was not yet compared with fp32' in caplog.text
+    assert 'were not yet compared with fp32' in caplog.text
 
     write_gate(folder(engine), Gate(psnr=21.0, min_psnr=30.0))
     with caplog.at_level(logging.WARNING):
         again = load_engine(path, EngineOptions('tensorrt', size=(6, 8)))
     assert again.precision == 'fp32'
     assert again.cache_folder != engine.cache_folder
-    assert 'in fp16 it reached 21.0 dB of the 30.0 dB' in caplog.text
+    assert 'its fp16 pictures reached 21.0 dB, but 30.0 dB are required' in caplog.text
     assert (
         load_engine(path, EngineOptions('tensorrt', precision='fp16', size=(6, 8))).precision
         == 'fp16'

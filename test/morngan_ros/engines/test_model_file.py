@@ -91,7 +91,7 @@ def test_truncated_file_is_refused(tmp_path: Path, share: float) -> None:
     whole = save_generator(tmp_path / 'whole.onnx').read_bytes()
     cut = tmp_path / 'cut.onnx'
     cut.write_bytes(whole[: int(share * len(whole))])
-    with pytest.raises(ModelError, match=r'cut\.onnx: not a whole ONNX model'):
+    with pytest.raises(ModelError, match=r'cut\.onnx: not a complete ONNX model'):
         read_model_file(cut)
 
 

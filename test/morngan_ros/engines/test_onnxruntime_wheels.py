@@ -56,7 +56,7 @@ def test_conflict_names_both() -> None:
             {'onnxruntime': '1', 'onnxruntime-gpu': '1'},
             '`pip uninstall -y onnxruntime onnxruntime-gpu`, then `pip install onnxruntime-gpu`',
         ),
-        ('tensorrt', {'onnxruntime-gpu': '1.31.0'}, 'the right wheel in name'),
+        ('tensorrt', {'onnxruntime-gpu': '1.31.0'}, 'has the right name'),
     ],
 )
 def test_cure_fits_what_is_there(provider: str, wheels: dict[str, str], words: str) -> None:

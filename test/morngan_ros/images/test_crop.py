@@ -41,7 +41,7 @@ def test_it_keeps_what_a_slice_does(crop, expected):
     ],
 )
 def test_frames_that_it_does_not_fit_are_named(crop):
-    with pytest.raises(FrameError, match=r'within a frame of 8x10 pixels; fit crop_rows') as caught:
+    with pytest.raises(FrameError, match=r'within a frame of 8x10 pixels; set crop_rows') as caught:
         crop(FRAME)
     assert caught.value.cause == 'crop'
 

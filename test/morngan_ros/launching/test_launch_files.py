@@ -300,7 +300,7 @@ def load(file: str) -> ModuleType:
 @pytest.mark.parametrize(
     ('arguments', 'message'),
     [
-        ({'cameras': 'left,right'}, r'cameras:=left,right is no list such as \[left\]'),
+        ({'cameras': 'left,right'}, r'cameras:=left,right is not a list such as \[left\]'),
         ({'cameras': '[left'}, 'is no list'),
         ({'cameras': '[]'}, 'is no list'),
         ({'cameras': '[left,1x]'}, r"'1x' in cameras:=\[left,1x\] does not look like left"),

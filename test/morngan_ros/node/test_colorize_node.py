@@ -347,7 +347,7 @@ def test_diagnostics_tell_what_runs(node, shared_probe):
     assert re.fullmatch('[0-9a-f]{64}', values['model sha256'])
     use = next(s for s in message.status if s.name == 'shared/colorizer: resources')
     used = {entry.key: float(entry.value) for entry in use.values}
-    assert 1 < used['shared memory of it (MiB)'] < used['memory (MiB)']
+    assert 1 < used['shared memory (MiB)'] < used['memory (MiB)']
 
 
 def test_best_effort_subscriber_gets_every_frame(tmp_path, model):
@@ -584,7 +584,7 @@ def test_help_is_printed(flag):
 def test_arguments_that_ros_does_not_take_are_an_error():
     done = run_node('/camera/image_raw', '--ros-args', '-r', '__ns:=/wrong')
     assert done.returncode == 2
-    assert 'not understood: /camera/image_raw; topics and parameters come after' in done.stderr
+    assert 'unknown arguments: /camera/image_raw; topics and parameters come after' in done.stderr
 
 
 @pytest.mark.parametrize(

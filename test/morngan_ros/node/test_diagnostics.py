@@ -63,7 +63,7 @@ def counted(*names: str, at: float = 99.0) -> Health:
         ({'enabled': False}, OK, 'set_enabled'),
         ({'fallback': 'tensorrt: no driver'}, WARN, 'tensorrt: no driver'),
         ({'has_models': False, 'trouble': 'device gone'}, ERROR, 'device gone'),
-        ({'busy': 2.5}, ERROR, 'at one frame for 2.5 s'),
+        ({'busy': 2.5}, ERROR, 'one frame has taken 2.5 s so far'),
         ({'busy': 1.5}, OK, 'colorizing'),
     ],
 )
@@ -92,7 +92,7 @@ def test_while_every_frame_is_bad_no_frame_is_colorized() -> None:
 def test_boxes_that_are_left_out_are_a_warning() -> None:
     work = say(counted('published', 'detector: not finite', 'detector: without extent'))['colorize']
     assert work.level == WARN
-    assert work.message == 'boxes of the detector are left out: not finite, without extent'
+    assert work.message == 'boxes of the detector are discarded: not finite, without extent'
     assert values(work)['detector: not finite'] == '1'
     assert say(counted('detector: not finite', at=80.0))['colorize'].level == OK
 

@@ -277,4 +277,4 @@ def test_a_detector_without_names_gets_them_by_parameter(watched, tmp_path, monk
     colorize(watched, np.zeros((64, 64), np.uint8), 2)
     assert watched.count('published') == 2
     assert watched.count('detector: not finite') == 1
-    assert work(watched, monkeypatch) == '1 boxes of the detector are left out: not finite'
+    assert work(watched, monkeypatch) == '1 boxes of the detector are discarded: not finite'

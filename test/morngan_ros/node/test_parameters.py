@@ -40,7 +40,7 @@ SENSELESS = [
     ({'model_output_range': [math.nan, 1.0]}, 'model_output_range is .* finite'),
     ({'model_output_range': [0.0, math.inf]}, 'model_output_range is .* finite'),
     ({'crop_rows': [2]}, r'crop_rows is \[2\], but must be two numbers'),
-    ({'crop_rows': [5, 5]}, 'the first one and the one behind the last'),
+    ({'crop_rows': [5, 5]}, 'the first one to keep, and the one after the last'),
     ({'crop_columns': [-2, -9]}, 'crop_columns is'),
     ({'exposure_range_low': -math.inf}, 'must be finite'),
     ({'max_rate': -1}, 'max_rate is -1, out of range 0 to 1000'),
@@ -155,7 +155,9 @@ def test_descriptors_tell_the_limits(start):
         return node.describe_parameter(name).additional_constraints
 
     assert constraints('precision').startswith('One of auto, fp32, bf16, fp16. Without allow_fall')
-    assert constraints('warm_up_size') == 'Each at least 16, their product at most max_pixels.'
+    assert (
+        constraints('warm_up_size') == 'Each is at least 16; their product is at most max_pixels.'
+    )
     assert constraints('model_input_range') == 'Two finite numbers, the lower one first.'
     assert constraints('overlay') == ''
 

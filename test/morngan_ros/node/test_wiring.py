@@ -103,7 +103,7 @@ RAW_KIND, COMPRESSED_KIND = 'sensor_msgs/msg/Image', 'sensor_msgs/msg/Compressed
             ((CompressedImage, 'image_raw'),),
             (f'carries {COMPRESSED_KIND}', 'image_transport', 'remap /wired/image_raw/compressed'),
         ),
-        (((Image, 'image_raw'),), ('/wired/image_raw has 1 publisher, but none has sent',)),
+        (((Image, 'image_raw'),), ('/wired/image_raw has 1 publisher, but no frame has arrived',)),
         (((Image, 'image_raw'),) * 2, ('/wired/image_raw has 2 publishers',)),
     ],
 )

@@ -155,7 +155,7 @@ def test_bag_that_was_cut_off_is_read_as_far_as_it_goes_each_time(tmp_path):
 def test_topic_of_what_is_no_bag_is_refused(tmp_path):
     folder = fill(tmp_path / 'a', ['0.png'])
     for where in (folder, save_video(tmp_path / 'a.avi'), 'sim'):
-        with pytest.raises(SourceError, match='is no bag, so it has no topic /image_raw'):
+        with pytest.raises(SourceError, match='is not a bag, so it has no topic /image_raw'):
             open_source(where, topic='/image_raw')
 
 
@@ -340,7 +340,7 @@ def test_a_file_cut_behind_its_first_pages_gives_them(tmp_path, caplog):
     path = save_tiff(tmp_path / 'a.tif', [counts(k) for k in range(1, 4)])
     path.write_bytes(path.read_bytes()[:-100])  # within the last directory
     assert [f.counts[0, 0] for f in open_source(path)] == [1000, 2000]
-    assert 'a.tif is cut short or broken behind its page 2' in caplog.text
+    assert 'a.tif is cut short or broken after page 2' in caplog.text
 
 
 @needs_big_tiff
@@ -349,7 +349,7 @@ def test_a_file_whose_pages_are_in_a_loop_ends(tmp_path, caplog):
     data[-8:] = data[8:16]  # the next page is the first one
     (tmp_path / 'a.tif').write_bytes(data)
     assert [f.counts[0, 0] for f in open_source(tmp_path / 'a.tif')] == [1000]
-    assert 'broken behind its page 1' in caplog.text
+    assert 'broken after page 1' in caplog.text
 
 
 @needs_big_tiff

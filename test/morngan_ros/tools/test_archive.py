@@ -117,7 +117,7 @@ def test_ctrl_c_stops_and_the_same_command_goes_on(inputs, tmp_path, model):
         process.send_signal(signal.SIGINT)  # to the first process alone: it ends the others
         said, complaints = process.communicate(timeout=PATIENCE)
     assert process.returncode == 130, complaints
-    assert 'stopped; the same command goes on' in complaints
+    assert 'stopped; run the same command to resume' in complaints
     assert said.startswith('done 1/2: tuesday/walk: ')
     assert not (out / 'sim:640x512').exists()
     assert main([str(word) for word in words]) == 0

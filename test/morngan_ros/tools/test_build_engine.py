@@ -40,7 +40,7 @@ def test_gate_between_int8_and_fp32(capsys: pytest.CaptureFixture[str]) -> None:
     assert build_engine.main([*command, '--min-psnr=30']) == 0
     assert build_engine.main([*command, '--min-psnr=60']) == cli.INCOMPLETE
     error = capsys.readouterr().err
-    assert 'is below the 60 dB that were asked for; take --precision fp32' in error
+    assert 'is below the required 60 dB; use --precision fp32' in error
 
 
 def test_same_bytes_pass_every_gate(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -145,7 +145,7 @@ def test_a_model_that_makes_no_picture_of_anything_ends_it_at_once(tmp_path, cap
     # All that it gives is far above this range: white.
     assert run(*command, '--model-output-range', -9, -8) == cli.FAILED
     said = capsys.readouterr().err
-    assert 'gives a picture that is all black or all white' in said
+    assert 'gives an all-black or all-white picture' in said
     assert 'skipped' not in said
 
 
@@ -271,7 +271,10 @@ def test_of_two_cameras_one_is_taken_and_said_and_the_other_can_be(tmp_path, mod
     assert run(bag, '--out', tmp_path / 'day', '--model', model) == 0
     said = capsys.readouterr()
     assert '3 frames of bag two /boson/image' in said.out
-    assert '/boson/image (mono8) is taken for the thermal camera; --topic takes another' in said.err
+    assert (
+        '/boson/image (mono8) is used as the thermal camera; choose another one with --topic'
+        in said.err
+    )
     other = ('--topic', 'a/image_raw', '--overwrite')
     assert run(bag, '--out', tmp_path / 'day', '--model', model, *other) == 0
     said = capsys.readouterr()
@@ -291,7 +294,7 @@ def test_bag_that_was_cut_off_is_colorized_as_far_as_it_goes(tmp_path, model, ca
     assert (
         'skipped the end of cut.mcap: the recorder was killed or the file was cut off' in said.err
     )
-    assert f'{done} messages of {(done - 1) / 10:.1f} s are whole' in said.err
+    assert f'{done} messages of {(done - 1) / 10:.1f} s are complete' in said.err
     assert '1 parts of the recording were skipped: the end of cut.mcap' in said.err
 
 
@@ -322,7 +325,7 @@ def test_overlay_on_pictures(tmp_path, model, detector):
         (['--exposure-low', '99.5'], 'percentiles must keep 0 <= low < high'),
         (['--detector', 'some.onnx'], 'add --overlay to draw them, or --detections FILE'),
         (['--model', 'nowhere.onnx'], 'nowhere.onnx'),
-        (['--topic', '/image_raw'], 'is no bag, so it has no topic /image_raw'),
+        (['--topic', '/image_raw'], 'is not a bag, so it has no topic /image_raw'),
     ],
 )
 def test_wrong_commands_end_in_one_line(tmp_path, model, capsys, arguments, words):

@@ -64,7 +64,7 @@ def test_what_the_node_refuses_is_told(node, capsys):
     assert run('--set', 'jpeg_quality', '500', '--disable') == 1
     told = capsys.readouterr().out
     assert '  REFUSED: ' in told
-    assert 'resting' not in told  # what follows is not done
+    assert 'paused' not in told  # what follows is not done
     assert run('--set', 'model', 'nowhere.onnx', '--reload') == 1
     assert 'REFUSED: the old model stays' in capsys.readouterr().out
 
@@ -88,11 +88,11 @@ def test_types_are_those_of_the_node(node, capsys):
 
 def test_it_rests_and_goes_on(node, capsys):
     assert run('--disable') == 0
-    assert 'done: resting' in capsys.readouterr().out
+    assert 'done: paused' in capsys.readouterr().out
     run()
-    assert 'resting: enable it with' in capsys.readouterr().out
+    assert 'paused: call ~/set_enabled' in capsys.readouterr().out
     assert run('--enable') == 0
-    assert 'done: passing frames' in capsys.readouterr().out
+    assert 'done: colorizing frames' in capsys.readouterr().out
 
 
 def test_a_misspelt_parameter_is_named_with_the_nearest(node, capsys):
