@@ -193,7 +193,9 @@ class OptimizerRecipe(Section):
     lr: float = Field(default=2e-4, gt=0)
     betas: tuple[float, float] = (0.5, 0.999)
     batch_size: int = Field(default=1, ge=1)
-    accumulate: int = Field(default=1, ge=1, description='batches whose gradients a step sums')
+    accumulate: int = Field(
+        default=1, ge=1, description='batches over which a step averages the gradient'
+    )
     ema: float = Field(
         default=0.999, ge=0, lt=1, description='decay a step; 0 exports the last weights'
     )

@@ -87,7 +87,7 @@ def test_yolo_text_and_back(tmp_path):
 def test_a_line_that_is_no_box_is_named(tmp_path, line):
     path = tmp_path / 'a.txt'
     path.write_text(f'0 0.5 0.5 0.2 0.2\n\n{line}\n')
-    with pytest.raises(DataError, match=r'a\.txt, line 3: a box is `class cx cy width height`'):
+    with pytest.raises(DataError, match=r'a\.txt, line 3: expected `class cx cy width height`'):
         read_boxes(path, 100, 80)
     with pytest.raises(DataError, match=r'a\.txt, line 1: .* confidence`'):
         read_found(path, 100, 80)

@@ -448,7 +448,7 @@ def test_wrong_folders_are_named(data, recipe, tmp_path):
 def test_misregistered_partners_are_named(data):
     for name in 'abc':
         cv2.imwrite(str(data / 'trainA_thermal' / f'{name}.png'), np.zeros((90, 120), np.uint8))
-    with pytest.raises(DataError, match=r'trainA_thermal.[abc]\.png is 120x90.*must be registered'):
+    with pytest.raises(DataError, match=r'trainA_thermal.[abc]\.png is 120x90.*register them'):
         load(data, aligned=True)[Pick(0)]
 
 

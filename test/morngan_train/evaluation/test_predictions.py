@@ -102,7 +102,7 @@ def test_frames_are_not_taken_for_known_when_a_prediction_changed(
 @pytest.mark.parametrize(
     ('line', 'message'),
     [
-        ('0 0.5 0.5 0.25 0.5', 'b.txt, line 2: a box is `class cx cy width height confidence`'),
+        ('0 0.5 0.5 0.25 0.5', 'b.txt, line 2: expected `class cx cy width height confidence`'),
         ('0 0.5 0.5 0.25 0.5 1.5', 'b.txt, line 2'),
         ('0.5 0.5 0.5 0.25 0.5 0.5', 'b.txt, line 2'),
         ('0 0.5 0.5 nan 0.5 0.5', 'b.txt, line 2'),
@@ -123,13 +123,13 @@ def test_files_that_cannot_be_used_are_named(
     boxes = 'raw', '--data', data, '--detector', found, '--metrics', 'ap'
     maps = 'raw', '--data', data, '--parser', seen, '--metrics', 'miou'
     (found / 'b.txt').write_bytes(b'\xff\xfe\x00')
-    assert 'b.txt is no text' in refusal(capsys, *boxes)
+    assert 'b.txt cannot be read as text' in refusal(capsys, *boxes)
     (found / 'b.txt').unlink()
     assert 'found lacks the partners of 1 of the 3' in refusal(capsys, *boxes)
     cv2.imwrite(str(seen / 'b.png'), np.zeros((32, 64), np.uint8))
     assert 'b.png is 64x32, but its picture is 64x64' in refusal(capsys, *maps)
     cv2.imwrite(str(seen / 'b.png'), np.full((64, 64), 33, np.uint8))
-    assert 'b.png: 33 is no trainId' in refusal(capsys, *maps)
+    assert 'b.png: 33 is not a trainId' in refusal(capsys, *maps)
     (seen / 'b.png').unlink()
     assert 'seen lacks the partners of 1 of the 3' in refusal(capsys, *maps)
     # Nor are pictures written over what is judged.
@@ -172,7 +172,7 @@ def _shares(box: list[float]) -> list[float]:
 
 def test_experiments_have_other_pictures_in_each_row(found: Path) -> None:
     for judges in (EvaluationTools(found, None, 1), EvaluationTools(None, found, 1)):
-        with pytest.raises(ExperimentError, match='rows have other pictures'):
+        with pytest.raises(ExperimentError, match='each row has its own pictures'):
             judges.check()
 
 

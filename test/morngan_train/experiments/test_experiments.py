@@ -147,7 +147,7 @@ def test_a_dry_run_prints_switches_steps_and_hours(tested, base, tmp_path, capsy
 @pytest.mark.parametrize(
     ('options', 'message'),
     [
-        (('--rows', '7'), "no row '7'; there are 1 1_baseline, 2 2_sc"),
+        (('--rows', '7'), "no row '7'; choose from 1 1_baseline, 2 2_sc"),
         (('--steps', '3'), 'fewer than the 4'),
         (('--data', 'nowhere'), 'nowhere'),
         (('--detector', 'no.onnx'), 'no.onnx'),

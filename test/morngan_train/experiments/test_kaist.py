@@ -80,7 +80,7 @@ def test_both_tables_of_kaist(kaist, base, detector, tmp_path, capsys):
             assert f'| {title} | ' in sheet
     assert '| UNIT | 100.0 (26.7) | 100.0 (14.5) | 100.0 (11.0) |' in text
     assert '| DRIT++ | - (7.9) | - (4.1) | - (1.2) |' in text
-    assert 'what others have made: Reference NVC, DRIT++, ForkGAN' in text
+    assert 'to score third-party results: Reference NVC, DRIT++, ForkGAN' in text
 
     capsys.readouterr()
     assert main(command('table4', kaist, base, out, *judges, *rows)) == 0

@@ -81,7 +81,7 @@ def test_both_directions_of_table_6_and_their_mean():
     alone = [our_figure(table, 'MornGAN', c, [there]) for c in table.columns]
     assert alone == [pytest.approx(40), None, None, pytest.approx(0.3), None, None]
     notes = sheets('table6', [there, back])[0].notes
-    assert any('compare within a direction' in note for note in notes)
+    assert any('compare rows within one direction' in note for note in notes)
 
 
 def test_models_of_others_in_table_6_have_a_direction(tested, tmp_path):

@@ -162,7 +162,7 @@ def test_without_a_number_the_budget_is_that_of_the_base(tested, base, tmp_path)
 @pytest.mark.parametrize(
     ('changes', 'message'),
     [
-        ({'base': Path('x.yaml')}, '--base belongs to --scale compact'),
+        ({'base': Path('x.yaml')}, '--base needs --scale compact'),
         ({'foreign': [('UNIT', 'unit.onnx')]}, 'table5 compares variants of one method'),
         (
             {'table': 'table6', 'data_kaist': KAIST, 'foreign': [('UNIT', 'unit.onnx')]},

@@ -551,7 +551,7 @@ def test_wrong_use_is_named(data: Path, made: Path, capsys: Any):
     with pytest.raises(TeacherError, match='needs --teacher coco'):
         masks(data, '--teacher', city, '--map', 'coco=x.yaml')
     (made / 'coco').rename(data / 'masks_coco')
-    with pytest.raises(TeacherError, match='is where masks go'):
+    with pytest.raises(TeacherError, match='is the folder that masks are written to'):
         masks(data, '--teacher', f'coco={data}/masks_coco', '--overwrite')
     assert (data / 'masks_coco' / 'a.png').is_file()
     for wrong in (['--teacher', 'sky=x'], ['--teacher', 'coco'], ['--threshold', '50']):

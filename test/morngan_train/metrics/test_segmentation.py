@@ -74,9 +74,9 @@ def test_means_leave_out_what_is_not_there() -> None:
 
 def test_strange_values_and_shapes_are_refused() -> None:
     good = np.zeros((2, 2), np.uint8)
-    with pytest.raises(ValueError, match='33 is no trainId'):
+    with pytest.raises(ValueError, match='33 is not a trainId'):
         confusion(good + 33, good)
-    with pytest.raises(ValueError, match='33 is no trainId'):
+    with pytest.raises(ValueError, match='33 is not a trainId'):
         confusion(good, good + 33)
     with pytest.raises(ValueError, match='prediction'):
         confusion(good, good[:1])

@@ -387,7 +387,7 @@ def test_labels_beside_the_frames_or_elsewhere(yolo, tmp_path):
     elsewhere = labels.rename(tmp_path / 'elsewhere')
     told = complaint('yolo', yolo, out=tmp_path / 'out')
     assert 'none of the 4 frames of' in told
-    assert '--labels names the folder' in told
+    assert 'name the folder of the text files with --labels' in told
     data = prepare('yolo', yolo, '--labels', elsewhere, out=tmp_path / 'given')
     assert rows(data, 'boxes', 'b') == [[1, *PERSON]]
     for file in elsewhere.iterdir():

@@ -185,7 +185,7 @@ ODD: dict[str, tuple[str, Callable[[Path], None], str]] = {
     'small colour': ('vi', shrink, r'leaves out 1 of 2 frames: .* is 64x48, its picture 32x24'),
     'small mask': ('Segmentation_labels', shrink, r'_labels.* is 32x24, its picture 64x48'),
     'colour mask': ('Segmentation_labels', recolor, r'must be a single channel of 8 bits'),
-    'strange mask': ('Segmentation_labels', renumber, r'no known class: 30, 31, 32, \.\.\.'),
+    'strange mask': ('Segmentation_labels', renumber, r'unknown classes: 30, 31, 32, \.\.\.'),
     'bad boxes': ('boxes', misspell, r'leaves out 1 of 2 frames: .*00001D\.txt, line 1: a box is'),
 }
 
@@ -268,7 +268,7 @@ def test_msrs_by_lists(msrs, tmp_path):
     assert names(data / 'trainB_masks') == ['00003N.png']
     assert names(data / 'testB_visible') == ['00005N.png']
     (folder / 'trainB.txt').write_text('00003N\n00004N\n')
-    with pytest.raises(DataError, match='1 of the 2 names for trainB are no complete pairs'):
+    with pytest.raises(DataError, match='1 of the 2 names for trainB are not complete pairs'):
         run('msrs', msrs, '--lists', folder, '--out', tmp_path / 'other', '--jobs', 1)
 
 

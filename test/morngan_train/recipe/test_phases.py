@@ -125,7 +125,7 @@ def test_terms_left_out_are_off_everywhere_and_others_stay(without, off):
 def test_without_segmentation_nothing_is_segmented():
     phases = schedule('flir', without=['segmentation', 'memory', 'aca'])
     assert not any(phase.segments for phase in phases)
-    with pytest.raises(ValueError, match='need segmenters that have learnt'):
+    with pytest.raises(ValueError, match='need trained segmenters'):
         leave_out(schedule('flir'), ['segmentation'])
 
 

@@ -153,7 +153,7 @@ def test_shares_and_strange_labels(data: Path, tmp_path: Path) -> None:
     labels = tmp_path / 'strange.png'
     cv2.imwrite(str(labels), np.full((64, 96), 33, np.uint8))
     strange: list[Pair] = [(pairs[0][0], labels)]
-    with pytest.raises(DataError, match='33 is no trainId'):
+    with pytest.raises(DataError, match='33 is not a trainId'):
         shares(strange)
     cv2.imwrite(str(labels), np.full((64, 96), UNLABELLED, np.uint8))
     with pytest.raises(DataError, match='nothing is labelled'):

@@ -293,7 +293,7 @@ def test_without_boxes_the_picture_alone_is_trained(finding, roots, tmp_path, ca
     file.write_text(yaml.safe_dump(content))
     command = ['fit', '--config', str(file), '--out', str(tmp_path / 'run'), '--workers', '0']
     assert main([*command, *(f'--data={root}' for root in roots), '--accelerator', 'cpu']) == 0
-    assert 'the head for road users is not trained' in capfd.readouterr().err
+    assert 'the detection head is not trained' in capfd.readouterr().err
 
 
 def test_a_head_and_its_loss_belong_together(finding):
