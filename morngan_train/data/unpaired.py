@@ -88,7 +88,7 @@ class NightSample(TypedDict):
 
 
 class LowSample(TypedDict):
-    """A day frame whose colour is known at low resolution only, at half the scale of the others."""
+    """A day frame whose colour is known at low resolution only, in smaller crops of all scales."""
 
     low_thermal: torch.Tensor
     """float32 [3, s, s] in [-1, 1]; s is half the side of a crop, rounded to a multiple of 64."""
@@ -337,7 +337,7 @@ class UnpairedCrops(Dataset[Sample]):
         side = max(LOW_MULTIPLE, self.recipe.crop // 2 // LOW_MULTIPLE * LOW_MULTIPLE)
         smallest, largest = self.recipe.scale
         height, width = frame.shape
-        crop = draw_crop(height, width, side, (smallest / 2, largest / 2), rng)
+        crop = draw_crop(height, width, side, (smallest / 2, largest), rng)
         whole = cv2.resize(squeezed, (width, height), interpolation=cv2.INTER_LINEAR)
         how = self.recipe.day
         color = enhance_day(crop(whole), tone_curve(squeezed, how), how.saturation)
