@@ -198,7 +198,7 @@ def test_missing_masks_are_counted(tmp_path: Path):
 @pytest.mark.parametrize(
     ('mask', 'reason'),
     [
-        (np.zeros((3, 2), np.uint8), 'is 2x3, its picture 2x2'),
+        (np.zeros((3, 2), np.uint8), 'is 2x3, but its picture is 2x2'),
         (np.zeros((2, 2, 3), np.uint8), 'single channel'),
         (np.zeros((2, 2), np.uint16), 'single channel'),
     ],
