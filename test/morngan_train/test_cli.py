@@ -83,7 +83,7 @@ def test_an_accelerator_that_is_not_there(
     assert main([*command, '--accelerator', accelerator]) == 2
     said = capsys.readouterr().err.splitlines()
     assert len(said) == 1
-    assert said[0].startswith(f'error: {devices} of --accelerator {accelerator} cannot be had')
+    assert said[0].startswith(f'error: {devices} of --accelerator {accelerator} cannot be used')
 
 
 def test_a_dry_run_prints_the_schedule_and_checks_the_data(data, tmp_path, capsys):

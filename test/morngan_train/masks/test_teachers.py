@@ -84,7 +84,12 @@ def test_membership_follows_names_and_leaves_the_rest_out():
 
 @pytest.mark.parametrize(
     ('text', 'reason'),
-    [('a: 19', 'not a trainId'), ('a: [1]', 'not a trainId'), ('- a', 'no map'), ('a: [', 'YAML')],
+    [
+        ('a: 19', 'not a trainId'),
+        ('a: [1]', 'not a trainId'),
+        ('- a', 'not a mapping'),
+        ('a: [', 'YAML'),
+    ],
 )
 def test_wrong_class_maps_are_refused(tmp_path: Path, text: str, reason: str):
     path = tmp_path / 'map.yaml'
@@ -198,7 +203,7 @@ def test_missing_masks_are_counted(tmp_path: Path):
 @pytest.mark.parametrize(
     ('mask', 'reason'),
     [
-        (np.zeros((3, 2), np.uint8), 'is 2x3, its picture 2x2'),
+        (np.zeros((3, 2), np.uint8), 'is 2x3, but its picture is 2x2'),
         (np.zeros((2, 2, 3), np.uint8), 'single channel'),
         (np.zeros((2, 2), np.uint16), 'single channel'),
     ],
@@ -490,7 +495,7 @@ def test_a_stopped_run_goes_on(
             command, 'open_teacher', lambda source, *rest: Stopped(Path(source), *rest[:2])
         )
         assert masks(data, *teacher) == 130
-    assert 'goes on' in capsys.readouterr().out
+    assert 'run the same command again to resume' in capsys.readouterr().out
     folder = data / 'masks_cityscapes'
     assert (folder / 'a.png').is_file()
     assert not list(folder.glob('b.*'))
@@ -540,7 +545,7 @@ def test_a_network_labels_a_data_folder(transformers: Any, data: Path, tmp_path:
     settings = json.loads((data / 'masks_coco' / 'made_by.json').read_text())
     assert settings['class_map']['house'] == 2
     assert (settings['side'], settings['enhance'], settings['threshold']) == (64, True, 0.5)
-    with pytest.raises(TeacherError, match='made otherwise'):
+    with pytest.raises(TeacherError, match='made with other settings'):
         masks(data, *teachers, '--side', '96', '--enhance')
 
 

@@ -162,7 +162,7 @@ def test_llvip_by_lists(llvip, tmp_path):
     assert names(data / 'trainA') == ['020001.jpg']
     assert names(data / 'trainA_thermal') == ['020001.png']
     (lists / 'trainB.txt').unlink()
-    with pytest.raises(DataError, match=r'lacks trainB\.txt'):
+    with pytest.raises(DataError, match=r'has no trainB\.txt'):
         run('llvip', llvip, '--lists', lists, '--out', tmp_path / 'other')
 
 

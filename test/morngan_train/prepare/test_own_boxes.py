@@ -273,7 +273,7 @@ def cut_off(path: Path) -> None:
     [
         (
             Path.unlink,
-            r'1 of the 2 frames that .*coco\.json lists are not in .*: data/b\.png; --fr',
+            r'1 of the 2 frames that .*coco\.json lists are not in .*: data/b\.png; name',
         ),
         (cut_off, r'leaves out 1 of 2 frames: .*b\.png cannot be decoded'),
         (shrink, r'leaves out 1 of 2 .*describes a picture of 64x48, .*b\.png is 32x24; name'),

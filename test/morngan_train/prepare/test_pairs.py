@@ -181,12 +181,20 @@ ODD: dict[str, tuple[str, Callable[[Path], None], str]] = {
     'broken thermal': ('ir', cut_off, r'trainA_thermal leaves out 1 of 2 .*ir.*cannot be decoded'),
     'broken colour': ('vi', cut_off, r'leaves out 1 of 2 frames: .*vi.*cannot be decoded'),
     'broken mask': ('Segmentation_labels', cut_off, r'leaves out 1 of 2 .*cannot be decoded'),
-    'small thermal': ('ir', shrink, r'leaves out 1 of 2 frames: .* is 32x24, its picture 64x48'),
-    'small colour': ('vi', shrink, r'leaves out 1 of 2 frames: .* is 64x48, its picture 32x24'),
-    'small mask': ('Segmentation_labels', shrink, r'_labels.* is 32x24, its picture 64x48'),
+    'small thermal': (
+        'ir',
+        shrink,
+        r'leaves out 1 of 2 frames: .* is 32x24, but its picture is 64x48',
+    ),
+    'small colour': (
+        'vi',
+        shrink,
+        r'leaves out 1 of 2 frames: .* is 64x48, but its picture is 32x24',
+    ),
+    'small mask': ('Segmentation_labels', shrink, r'_labels.* is 32x24, but its picture is 64x48'),
     'colour mask': ('Segmentation_labels', recolor, r'must be a single channel of 8 bits'),
     'strange mask': ('Segmentation_labels', renumber, r'unknown classes: 30, 31, 32, \.\.\.'),
-    'bad boxes': ('boxes', misspell, r'leaves out 1 of 2 frames: .*00001D\.txt, line 1: a box is'),
+    'bad boxes': ('boxes', misspell, r'leaves out 1 of 2 frames: .*00001D\.txt, line 1: expected'),
 }
 
 

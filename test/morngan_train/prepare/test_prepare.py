@@ -477,7 +477,7 @@ def test_lists(tmp_path):
     with pytest.raises(DataError, match='does not exist'):
         read_lists(tmp_path / 'none')
     (tmp_path / 'empty').mkdir()
-    with pytest.raises(DataError, match=r'lacks trainA\.txt and trainB\.txt'):
+    with pytest.raises(DataError, match=r'has no trainA\.txt and no trainB\.txt'):
         read_lists(tmp_path / 'empty')
 
 
