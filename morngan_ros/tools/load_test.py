@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 import itertools
 import json
 import os
@@ -24,6 +25,7 @@ import rclpy
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.qos import qos_profile_sensor_data
 from sensor_msgs.msg import Image
+from vision_msgs.msg import Detection2DArray
 
 from morngan_ros.errors import SourceError
 from morngan_ros.host import proc
@@ -37,6 +39,7 @@ from morngan_ros.tools.support.processes import Child
 EXAMPLES = """\
 
 --seconds 60 --encoding mono16
+--everything --detector yolov8n.onnx
 --model small.onnx --size 320x256 --rate 60"""
 
 _MODULE = 'morngan_ros.tools.load_test'
@@ -63,13 +66,14 @@ class Stream:
     encoding: str = 'mono8'
 
 
-def role(name: str, out: Path, stream: Stream) -> list[str]:
+def role(name: str, out: Path, stream: Stream, *, everything: bool = False) -> list[str]:
     """Return the module and arguments of the process 'camera' or 'viewer', for a `Child`.
 
     Args:
         name: Which of them.
         out: JSON file that it writes at its end: what `publish` or `subscribe` return.
         stream: What is sent.
+        everything: Whether the viewer takes detections and overlay too.
     """
     width, height = stream.size
     command = [_MODULE, f'--role={name}', f'--out={out}', f'--seconds={stream.seconds}']
@@ -78,6 +82,7 @@ def role(name: str, out: Path, stream: Stream) -> list[str]:
         f'--rate={stream.rate}',
         f'--size={width}x{height}',
         f'--encoding={stream.encoding}',
+        *(['--everything'] if everything else []),
     ]
 
 
@@ -114,13 +119,20 @@ def publish(options: argparse.Namespace) -> dict[str, Any]:
     return {'stamps': stamps}
 
 
-def subscribe() -> dict[str, Any]:
+def subscribe(*, everything: bool) -> dict[str, Any]:
     """Play the viewer: take colour frames until a signal comes.
+
+    Args:
+        everything: Take detections and overlay too, and count them.
 
     Returns:
         Stamp and arrival of each frame in nanoseconds, and the node's own figures.
     """
     arrivals: list[tuple[int, int]] = []
+    others = {'detections': 0, 'overlay/image_raw': 0}
+
+    def count(topic: str, _message: object) -> None:
+        others[topic] += 1
 
     def on_image(message: Image) -> None:
         stamp = message.header.stamp
@@ -128,12 +140,17 @@ def subscribe() -> dict[str, Any]:
 
     with ros.node('viewer', None) as (node, stop):
         node.create_subscription(Image, 'color/image_raw', on_image, qos_profile_sensor_data)
+        if everything:
+            for topic, kind in (('detections', Detection2DArray), ('overlay/image_raw', Image)):
+                node.create_subscription(
+                    kind, topic, partial(count, topic), qos_profile_sensor_data
+                )
         watch = ros.NodeWatch(node)
         executor = SingleThreadedExecutor()
         executor.add_node(node)
         while not stop.is_set():
             executor.spin_once(timeout_sec=0.1)
-    return {'arrivals': arrivals, 'node': watch.values}
+    return {'arrivals': arrivals, 'others': others, 'node': watch.values}
 
 
 def measure(
@@ -142,6 +159,9 @@ def measure(
     model: Path | None = None,
     provider: str = 'auto',
     threads: int = 0,
+    detector: str = '',
+    *,
+    everything: bool = False,
 ) -> dict[str, Any]:
     """Run the three processes and compare what they saw.
 
@@ -151,6 +171,8 @@ def measure(
         model: Generator; None: the one that ships.
         provider: Parameter of the node.
         threads: Parameter of the node.
+        detector: Parameter of the node.
+        everything: Take detections and overlay too.
 
     Raises:
         SourceError: A process ended early; the message holds its last words.
@@ -160,6 +182,7 @@ def measure(
     node = ['morngan_ros.node', '--ros-args', '-p', f'model:={model}']
     node += ['-p', f'provider:={provider}', '-p', f'threads:={threads}']
     node += ['-p', f'warm_up_size:=[{width}, {height}]']
+    node += ['-p', f'detector:={detector}'] if detector else []
     cpu: list[tuple[int, float]] = []
     with ExitStack() as stack:
 
@@ -167,7 +190,8 @@ def measure(
             log = folder / f'{name}.log'
             return stack.enter_context(Child(name, command, log, dict(os.environ)))
 
-        viewer = start('viewer', role('viewer', folder / 'viewer.json', stream))
+        views = role('viewer', folder / 'viewer.json', stream, everything=everything)
+        viewer = start('viewer', views)
         colorizer = start('node', node)
         camera = start('camera', role('camera', folder / 'camera.json', stream))
         pause = threading.Event()
@@ -190,7 +214,9 @@ def measure(
     report['node']['exit_code'] = colorizer_code
     report['node']['cores'] = _cores(cpu, camera_saw['stamps'])
     report['node']['stages_ms'] = _stages(values)
-    for name in ('provider', 'precision', 'model'):
+    if everything:
+        report['others'] = viewer_saw['others']
+    for name in ('provider', 'precision', 'model', 'detector'):
         report[name] = values.get(name, 'unknown')
     report['lost_on_the_way'] = report['node']['published'] - report['arrived']
     return report
@@ -269,13 +295,25 @@ def main(argv: Sequence[str] | None = None) -> int:
     if options.role != 'all':
         # As the node does: page faults of a frame's buffers here would be taken for its latency.
         set_up_allocator()
-        result = publish(options) if options.role == 'camera' else subscribe()
+        result = (
+            publish(options)
+            if options.role == 'camera'
+            else subscribe(everything=options.everything)
+        )
         options.out.write_text(json.dumps(result))
         return 0
     ros.keep_to_itself()
     with tempfile.TemporaryDirectory(prefix='load_test-') as folder:
         stream = Stream(options.seconds, options.rate, options.size, options.encoding)
-        report = measure(stream, Path(folder), options.model, options.provider, options.threads)
+        report = measure(
+            stream,
+            Path(folder),
+            options.model,
+            options.provider,
+            options.threads,
+            options.detector,
+            everything=options.everything,
+        )
     text = json.dumps(report, indent=2)
     print(text)
     if options.out is not None:
@@ -292,6 +330,14 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
         type=int,
         default=0,
         help='processor threads of the models (default: all cores)',
+    )
+    parser.add_argument(
+        '--detector',
+        default='',
+        help='file, none, or the head of the model (default: the head, if there is one)',
+    )
+    parser.add_argument(
+        '--everything', action='store_true', help='subscribe to detections and overlay too'
     )
     parser.add_argument(
         '--seconds', type=float, default=60.0, help='length of the test (default: %(default)s)'

@@ -33,6 +33,18 @@ def test_frames_add_up(tmp_path, encoding):
     assert {'transit', 'total', 'generator'} <= node['stages_ms'].keys()
 
 
+def test_everything_is_taken_and_the_detector_is_named(tmp_path):
+    model = save_generator(tmp_path / 'tiny.onnx')
+    out = tmp_path / 'report.json'
+    command = ['--model', str(model), '--seconds', '4', '--everything', '--detector', 'none']
+    assert load_test.main([*command, '--out', str(out)]) == 0
+    report = json.loads(out.read_text())
+    assert report['arrived'] == report['node']['published'] > 0
+    # Without a detector the overlay is the colour, and there are no detections.
+    assert report['others'] == {'detections': 0, 'overlay/image_raw': report['arrived']}
+    assert report['detector'] == 'off'
+
+
 def test_summary_of_frames_that_went_wrong():
     """One frame a second for 60 s: 100 ms late at first, 300 ms at last; some trouble between."""
     sent = [second * SECOND for second in range(1, 61)]
