@@ -42,18 +42,17 @@ def enhance_day(rgb: np.ndarray, curve: np.ndarray, saturation: float) -> np.nda
     return cv2.addWeighted(toned, saturation, gray, 1 - saturation, 0)
 
 
-def jitter_thermal(
-    gray: np.ndarray, how: ThermalJitter, rng: np.random.Generator, *, noise: bool = False
-) -> np.ndarray:
+def jitter_thermal(gray: np.ndarray, how: ThermalJitter, rng: np.random.Generator) -> np.ndarray:
     """Change contrast, gamma and grey levels of a thermal crop at random.
 
-    What depends on the counts then means nothing: shapes are what is left to learn from.
+    What depends on the counts then means nothing: shapes are what is left to learn from. Every
+    other crop gets noise, whatever it is for: noise must not tell pairs from night frames, or a
+    generator learns two pictures, one for each.
 
     Args:
         gray: uint8 [H, W].
         how: Strength of the changes; the defaults change nothing.
         rng: Source of randomness.
-        noise: Add sensor noise too, for day thermal that was denoised.
 
     Returns:
         uint8 [H, W].
@@ -69,7 +68,7 @@ def jitter_thermal(
         u = 1 - u
     if how.blur > 0 and rng.random() < 0.5:
         u = cv2.GaussianBlur(u, (0, 0), rng.uniform(0.1, how.blur))
-    if noise and how.noise > 0:
+    if how.noise > 0 and rng.random() < 0.5:
         u += rng.uniform(0, how.noise) * rng.standard_normal(u.shape, np.float32)
     return np.round(np.clip(u, 0, 1) * 255).astype(np.uint8)
 

@@ -328,7 +328,7 @@ class UnpairedCrops(Dataset[Sample]):
             return torch.zeros(3, crop.size, crop.size)
         frame = self.read_thermal(self.partners[i])
         check_size(self.partners[i], frame, rgb)
-        return image_tensor(jitter_thermal(crop(frame), self.recipe.thermal, rng, noise=True))
+        return image_tensor(jitter_thermal(crop(frame), self.recipe.thermal, rng))
 
     def _low(self, draw: int, pictures: Pictures) -> LowSample:
         i, rng = self._draw(draw, LOW_STREAM, pictures)
@@ -342,7 +342,7 @@ class UnpairedCrops(Dataset[Sample]):
         how = self.recipe.day
         color = enhance_day(crop(whole), tone_curve(squeezed, how), how.saturation)
         shrunk = cv2.resize(color, (side // LOW_SHRINK,) * 2, interpolation=cv2.INTER_AREA)
-        thermal = jitter_thermal(crop(frame), self.recipe.thermal, rng, noise=True)
+        thermal = jitter_thermal(crop(frame), self.recipe.thermal, rng)
         return {'low_thermal': image_tensor(thermal), 'low_color': image_tensor(shrunk)}
 
     def _night(self, pick: Pick) -> NightSample:

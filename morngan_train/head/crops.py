@@ -94,7 +94,7 @@ class ObjectCrops(Dataset[ObjectSample]):
         crop = draw_crop(height, width, SIDE, SCALE, rng)
         if boxes is not None:
             crop = focus_on_boxes(crop, boxes, (height, width), FOCUS, rng)
-        noisy = jitter_thermal(crop(frame), self.jitter, rng, noise=True)
+        noisy = jitter_thermal(crop(frame), self.jitter, rng)
         return {
             'frame': image_tensor(noisy),
             'objects': torch.from_numpy(in_crop(boxes, crop)),
