@@ -148,7 +148,13 @@ def _low_partners(root: Path, pictures: list[Path]) -> list[Path]:
 
 
 def image_tensor(image: np.ndarray) -> torch.Tensor:
-    """uint8 [H, W, 3], or [H, W] repeated to three channels, -> float32 [3, H, W] in [-1, 1]."""
+    """uint8 [H, W, 3], or [H, W] repeated to three channels, -> float32 [3, H, W] in [-1, 1].
+
+    A crop of one value, as of a blank frame, gets the noise of its lowest bit. Every instance norm
+    would amplify the gradient of a constant by 1/sqrt(eps) = 316, and a chain of them to infinity.
+    """
+    if (image == image[0, 0]).all():
+        image = image ^ np.random.default_rng(0).integers(2, size=image.shape, dtype=np.uint8)
     x = torch.from_numpy(image).float().div(127.5).sub(1)
     return x.expand(3, *x.shape).clone() if x.ndim == 2 else x.permute(2, 0, 1).contiguous()
 
