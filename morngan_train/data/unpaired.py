@@ -167,7 +167,7 @@ def _objects(which: str, boxes: np.ndarray | None, crop: Crop) -> Any:
     }
 
 
-class Edges:
+class EdgeMaps:
     """Edge maps of crops: computed from each, or cut from files.
 
     Args:
@@ -251,8 +251,8 @@ class UnpairedCrops(Dataset[Sample]):
         self.recipe = recipe
         self.seed = seed
         self.read_rgb, self.read_thermal = FrameCache(read_rgb), FrameCache(read_thermal)
-        self.day_edges = Edges(recipe, 'edgesA', self.day)
-        self.night_edges = Edges(recipe, 'edgesB', self.night)
+        self.day_edges = EdgeMaps(recipe, 'edgesA', self.day)
+        self.night_edges = EdgeMaps(recipe, 'edgesB', self.night)
         self.partners = self.day.companions(_thermal_partners) if aligned else None
         self.low = gather(roots, LOW, shares) if low else None
         self.low_color = self.low.companions(_low_partners) if self.low else []
