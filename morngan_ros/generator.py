@@ -19,6 +19,7 @@ from morngan_ros.engines.interface import Engine
 from morngan_ros.engines.interface import TensorSpec
 from morngan_ros.engines.model_file import read_model_file
 from morngan_ros.engines.smallest import smallest_side
+from morngan_ros.engines.smallest import smallest_told
 from morngan_ros.errors import FrameError
 from morngan_ros.errors import ModelError
 from morngan_ros.errors import OutputError
@@ -88,7 +89,7 @@ class Generator:
         self.objects = _object_names(engine, self.info)
         self.fixed_size = engine.inputs[0].shape[2:]
         self._resizes = False
-        self._smallest: int | None = None
+        self._smallest = smallest_told(engine, self.info)
 
     @classmethod
     def load(
@@ -243,21 +244,30 @@ class Generator:
         return color, outputs
 
     def _infer(self, thermal: np.ndarray) -> list[np.ndarray]:
-        """Run a model of ours; a frame that is too small for it is not the model's fault."""
+        """Run a model of ours; a frame that is too small for it is not the model's fault.
+
+        ONNX Runtime 1.23 reflects further than a small frame reaches, without a word. So the file
+        tells its smallest frame; for one that does not, a failure is looked into.
+        """
+        self._check_side(thermal)
         try:
             return self.engine(thermal[None, None])
-        except (ModelError, ProviderError) as error:
+        except (ModelError, ProviderError):
             if self._smallest is None:
                 self._smallest = smallest_side(self.engine)
-            if min(thermal.shape) >= self._smallest:
-                raise
-            height, width = thermal.shape
+                self._check_side(thermal)
+            raise
+
+    def _check_side(self, thermal: np.ndarray) -> None:
+        """Raise FrameError for a frame that is known to be too small."""
+        height, width = thermal.shape
+        if min(height, width) < (self._smallest or 0):
             raise FrameError(
                 f'a frame of {width}x{height} is too small for {self.engine.path.name}, which '
                 f'takes sides of at least {self._smallest} pixels: enlarge the frames, or use '
                 'another model',
                 'empty',
-            ) from error
+            )
 
 
 def _sizes_to_try(

@@ -12,7 +12,6 @@ import select
 import shutil
 import subprocess
 import time
-from types import TracebackType
 from typing import Any
 
 NAMES = ('chromium', 'chromium-browser', 'google-chrome')
@@ -86,12 +85,7 @@ class Chromium:
     def __enter__(self) -> 'Chromium':
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         with suppress(OSError, RuntimeError):
             self.send('Browser.close')
         try:

@@ -71,11 +71,12 @@ def _start(address: str, folder: Path) -> subprocess.Popen[bytes]:
         '--object-store-memory': 100_000_000,
     }
     words = [str(word) for option in options.items() for word in option]
+    # By this Python: the first line of the script names the one that it was installed by.
     ray = Path(sys.executable).with_name('ray')
     log = folder / 'start.log'
     with log.open('wb') as file:
         head = subprocess.Popen(
-            [ray, 'start', '--head', '--block', '--disable-usage-stats', *words],
+            [sys.executable, ray, 'start', '--head', '--block', '--disable-usage-stats', *words],
             stdout=file,
             stderr=file,
             start_new_session=True,

@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 import sqlite3
-from types import TracebackType
 from typing import Any
 from typing import Literal
 
@@ -45,12 +44,7 @@ class BagWriter:
     def __enter__(self) -> 'BagWriter':
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()  # also after an error: what was written so far stays readable
 
     def close(self) -> None:

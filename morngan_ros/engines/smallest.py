@@ -1,6 +1,8 @@
 """How small a frame a model takes: padding by reflection reaches no further than the frame."""
 
 from bisect import bisect_left
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 
@@ -13,6 +15,28 @@ from morngan_ros.errors import ModelError
 _AMPLE = 256
 
 _PROCESSOR = ('cpu', 'openvino')
+
+
+def smallest_told(engine: Engine, info: Mapping[str, Any]) -> int | None:
+    """Read from what the exporter wrote how small a frame may be.
+
+    Args:
+        engine: of the model.
+        info: the exporter's metadata.
+
+    Returns:
+        pixels; None if the file does not tell.
+
+    Raises:
+        ModelError: what it tells is no number of pixels.
+    """
+    told = info.get('smallest')
+    if told is None or (type(told) is int and told > 0):
+        return told
+    raise ModelError(
+        f'{engine.path}: its metadata tells {told!r} as the smallest side of a frame; export it '
+        'again'
+    )
 
 
 def smallest_side(engine: Engine) -> int:

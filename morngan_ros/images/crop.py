@@ -31,11 +31,6 @@ class Window(NamedTuple):
         """Columns that are left."""
         return self.right - self.left
 
-    @property
-    def is_whole(self) -> bool:
-        """Whether nothing is cut off."""
-        return (self.height, self.width) == (self.full_height, self.full_width)
-
     def __call__(self, counts: np.ndarray) -> np.ndarray:
         """Return this part of a frame, [H, W], as a view."""
         return counts[self.top : self.bottom, self.left : self.right]

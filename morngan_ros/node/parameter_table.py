@@ -163,13 +163,15 @@ def plain_value(name: str, value: Any, default: Any) -> Any:
         ValueError: It is no number, or no list of numbers, where that is wanted.
     """
     several = not isinstance(value, str | int | float | bool | None)
-    values = tuple(value) if several else (value,)
-    if is_float(default):
-        if several != isinstance(default, tuple) or not all(map(_is_number, values)):
-            wanted = 'a list of numbers' if isinstance(default, tuple) else 'a number'
-            raise ValueError(f'{name} is {value!r}, but must be {wanted}')
-        values = tuple(map(float, values))
-    return values if several else values[0]
+    if not is_float(default):
+        return tuple(value) if several else value
+    if isinstance(default, tuple):
+        if several and all(map(_is_number, value)):
+            return tuple(map(float, value))
+        raise ValueError(f'{name} is {value!r}, but must be a list of numbers')
+    if _is_number(value):
+        return float(value)
+    raise ValueError(f'{name} is {value!r}, but must be a number')
 
 
 def _is_number(value: Any) -> bool:

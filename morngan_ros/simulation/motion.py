@@ -7,7 +7,7 @@ import numpy as np
 
 from morngan_ros.simulation.canvas import Camera
 from morngan_ros.simulation.canvas import Sprite
-from morngan_ros.simulation.picture import Picture
+from morngan_ros.simulation.picture import ScenePicture
 
 #: Pixels beside the border of an object that show both of its sides: the camera blurs and sharpens.
 _MARGIN = 3
@@ -30,7 +30,7 @@ class Motion:
     known: np.ndarray
 
 
-def motion_between(camera: Camera, earlier: Picture, later: Picture) -> Motion:
+def motion_between(camera: Camera, earlier: ScenePicture, later: ScenePicture) -> Motion:
     """Compare two pictures of the same street, as large as each other."""
     source, onward = _source(later, earlier), _source(earlier, later)
     height, width = later.label.shape
@@ -52,7 +52,7 @@ def _standing(height: int, width: int) -> np.ndarray:
     return np.stack(np.meshgrid(np.arange(width), np.arange(height)), axis=2).astype(np.float32)
 
 
-def _source(picture: Picture, other: Picture) -> np.ndarray:
+def _source(picture: ScenePicture, other: ScenePicture) -> np.ndarray:
     """Tell where the pixels of a picture lie in another, float32 [H, W, 2]; nan for nowhere."""
     source = _standing(*picture.label.shape)
     poses = {thing.key: thing.pose for thing in other.things.values() if thing.trace}
@@ -68,7 +68,7 @@ def _source(picture: Picture, other: Picture) -> np.ndarray:
     return source
 
 
-def _unsettled(camera: Camera, picture: Picture) -> np.ndarray:
+def _unsettled(camera: Camera, picture: ScenePicture) -> np.ndarray:
     """Find the borders of what moves, and ground around running engines: bool [H, W]."""
     movers = {number: thing for number, thing in picture.things.items() if thing.trace}
     owner = np.where(np.isin(picture.instance, list(movers)), picture.instance, 0)

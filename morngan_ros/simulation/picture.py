@@ -49,7 +49,7 @@ class Thing:
 
 
 @dataclass(slots=True)
-class Picture:
+class ScenePicture:
     """Maps at the size of the picture.
 
     Attributes:
@@ -66,9 +66,9 @@ class Picture:
     instance: np.ndarray
     things: dict[int, Thing]
 
-    def copy(self) -> 'Picture':
+    def copy(self) -> 'ScenePicture':
         """Make another one, to lay objects onto."""
-        return Picture(
+        return ScenePicture(
             self.temperature.copy(),
             self.depth.copy(),
             self.label.copy(),

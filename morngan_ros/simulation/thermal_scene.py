@@ -20,7 +20,7 @@ from morngan_ros.simulation.motion import Motion
 from morngan_ros.simulation.motion import motion_between
 from morngan_ros.simulation.picture import Box
 from morngan_ros.simulation.picture import FINE
-from morngan_ros.simulation.picture import Picture
+from morngan_ros.simulation.picture import ScenePicture
 from morngan_ros.simulation.picture import Thing
 from morngan_ros.simulation.street import paint_street
 from morngan_ros.simulation.trace import trace_car
@@ -104,7 +104,7 @@ class ThermalScene:
         """Tell how the pixels of the frame at `later` seconds moved since the one at `earlier`."""
         return motion_between(self._camera, self._paint(earlier), self._paint(later))
 
-    def _paint(self, t: float) -> Picture:
+    def _paint(self, t: float) -> ScenePicture:
         picture = self._background.copy()
         picture.add(self._camera, self._movers(t))
         return picture
@@ -188,13 +188,13 @@ def _driven(camera: Camera, car: movers.Car, pose: movers.Pose, key: str) -> Thi
     return replace(thing, key=key, trace=partial(trace_car, camera, thing.extent, car, pose))
 
 
-def _build_background(camera: Camera, rng: np.random.Generator) -> Picture:
+def _build_background(camera: Camera, rng: np.random.Generator) -> ScenePicture:
     """Paint all that stands still, from far to near, and bring it to the picture's size."""
     canvas = Canvas(camera, FINE)
     paint_street(canvas, rng)
     size = (camera.width, camera.height)
     middle = slice(FINE // 2, None, FINE)
-    picture = Picture(
+    picture = ScenePicture(
         temperature=cv2.resize(canvas.temperature, size, interpolation=cv2.INTER_AREA),
         depth=canvas.depth[middle, middle].copy(),
         label=canvas.label[middle, middle].copy(),

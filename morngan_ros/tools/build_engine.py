@@ -235,13 +235,7 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
         '--reference', type=Path, help='model to compare with (default: the same, in fp32)'
     )
     parser.add_argument('--detector', type=Path, help='detector file; its engine is built too')
-    parser.add_argument(
-        '--class-names',
-        type=cli.names,
-        default=(),
-        metavar='NAME,NAME',
-        help='class names of a detector file without names',
-    )
+    cli.add_class_names(parser)
     parser.add_argument(
         '--cuda-graph', action='store_true', help='use a CUDA graph (TensorRT or CUDA)'
     )

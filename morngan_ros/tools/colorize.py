@@ -206,15 +206,7 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
     where.add_argument('--ray', metavar='ADDRESS', help=ADDRESS_HELP)
     models = parser.add_argument_group('models')
     models.add_argument('--model', type=Path, help='generator file (default: the shipped model)')
-    for name in ('input', 'output'):
-        models.add_argument(
-            f'--model-{name}-range',
-            type=float,
-            nargs=2,
-            default=(-1.0, 1.0),
-            metavar=('LOW', 'HIGH'),
-            help=f'range of the {name} of a third-party float model (default: -1 1)',
-        )
+    cli.add_ranges(models, 'model-')
     models.add_argument(
         '--provider',
         choices=PROVIDERS,
@@ -235,13 +227,7 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
         help='YOLO or YOLOX export (.onnx), or none (default: the head of the model, if it has '
         'one)',
     )
-    found.add_argument(
-        '--class-names',
-        type=cli.names,
-        default=(),
-        metavar='NAME,NAME',
-        help="class names of the detector, in its order (default: from the file, or COCO's)",
-    )
+    cli.add_class_names(found)
     found.add_argument(
         '--threshold', type=float, default=0.25, help='minimum score (default: 0.25)'
     )

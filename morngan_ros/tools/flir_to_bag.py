@@ -51,7 +51,7 @@ LAYOUTS = (
 )
 
 
-class Frame(NamedTuple):
+class FlirFrame(NamedTuple):
     """One picture of a recording, in their order."""
 
     recording: str
@@ -90,7 +90,7 @@ def _layout(part: Path) -> Layout:
     )
 
 
-def _frames(folder: Path, recording: str | None, skipped: cli.Skipped) -> list[Frame]:
+def _frames(folder: Path, recording: str | None, skipped: cli.Skipped) -> list[FlirFrame]:
     """List the frames of a folder by recording and number."""
     files = sorted(folder.iterdir()) if folder.is_dir() else []
     pictures = [file for file in files if file.suffix.lower() in IMAGE_SUFFIXES]
@@ -114,18 +114,18 @@ def _frames(folder: Path, recording: str | None, skipped: cli.Skipped) -> list[F
     return chosen
 
 
-def _frame(file: Path, skipped: cli.Skipped) -> Frame | None:
+def _frame(file: Path, skipped: cli.Skipped) -> FlirFrame | None:
     for pattern in _NAMES:
         match = pattern.fullmatch(file.stem)
         if match:
-            return Frame(match.groupdict().get('recording', ''), int(match['number']), file)
+            return FlirFrame(match.groupdict().get('recording', ''), int(match['number']), file)
     reason = 'its name is none of FLIR ADAS, so its place among the frames is not known'
     skipped.add('files', file.name, 'name', reason)
     return None
 
 
 def _shots(
-    frames: Sequence[Frame],
+    frames: Sequence[FlirFrame],
     annotations: Mapping[str, list[Detection]],
     skipped: cli.Skipped,
     options: argparse.Namespace,

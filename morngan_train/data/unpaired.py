@@ -148,7 +148,13 @@ def _low_partners(root: Path, pictures: list[Path]) -> list[Path]:
 
 
 def image_tensor(image: np.ndarray) -> torch.Tensor:
-    """uint8 [H, W, 3], or [H, W] repeated to three channels, -> float32 [3, H, W] in [-1, 1]."""
+    """uint8 [H, W, 3], or [H, W] repeated to three channels, -> float32 [3, H, W] in [-1, 1].
+
+    A crop of one value, as of a blank frame, gets the noise of its lowest bit. Every instance norm
+    would amplify the gradient of a constant by 1/sqrt(eps) = 316, and a chain of them to infinity.
+    """
+    if (image == image[0, 0]).all():
+        image = image ^ np.random.default_rng(0).integers(2, size=image.shape, dtype=np.uint8)
     x = torch.from_numpy(image).float().div(127.5).sub(1)
     return x.expand(3, *x.shape).clone() if x.ndim == 2 else x.permute(2, 0, 1).contiguous()
 
@@ -161,7 +167,7 @@ def _objects(which: str, boxes: np.ndarray | None, crop: Crop) -> Any:
     }
 
 
-class Edges:
+class EdgeMaps:
     """Edge maps of crops: computed from each, or cut from files.
 
     Args:
@@ -245,8 +251,8 @@ class UnpairedCrops(Dataset[Sample]):
         self.recipe = recipe
         self.seed = seed
         self.read_rgb, self.read_thermal = FrameCache(read_rgb), FrameCache(read_thermal)
-        self.day_edges = Edges(recipe, 'edgesA', self.day)
-        self.night_edges = Edges(recipe, 'edgesB', self.night)
+        self.day_edges = EdgeMaps(recipe, 'edgesA', self.day)
+        self.night_edges = EdgeMaps(recipe, 'edgesB', self.night)
         self.partners = self.day.companions(_thermal_partners) if aligned else None
         self.low = gather(roots, LOW, shares) if low else None
         self.low_color = self.low.companions(_low_partners) if self.low else []

@@ -42,13 +42,7 @@ def add_parser(commands: 'argparse._SubParsersAction[argparse.ArgumentParser]') 
         help='for ap: ONNX file of a YOLO or YOLOX export, folder of predicted boxes STEM.txt, '
         f'or {HEAD} for the head of the model',
     )
-    parser.add_argument(
-        '--class-names',
-        type=cli.names,
-        default=(),
-        metavar='NAME,NAME',
-        help='class names of the detector, if the file has none',
-    )
+    cli.add_class_names(parser)
     parser.add_argument(
         '--parser',
         type=Path,
@@ -83,15 +77,7 @@ def add_parser(commands: 'argparse._SubParsersAction[argparse.ArgumentParser]') 
         help='provider that runs the models (%(default)s); scores differ slightly between '
         'providers',
     )
-    for name in ('input', 'output'):
-        parser.add_argument(
-            f'--{name}-range',
-            type=float,
-            nargs=2,
-            default=(-1.0, 1.0),
-            metavar=('LOW', 'HIGH'),
-            help=f'{name} values for black and white of a third-party float model (-1 1)',
-        )
+    cli.add_ranges(parser)
     parser.add_argument(
         '--jobs',
         type=int,

@@ -218,6 +218,7 @@ def describe(
         'description': recipe.description,
         'generator': recipe.generator.model_dump(),
         'objects': recipe.generator.objects,
+        'smallest': trained.colorizer.least,
         'parameters': sum(p.numel() for p in translator.parameters()) + slopes,
         'training_data': data_name,
         'epochs': trained.epoch,

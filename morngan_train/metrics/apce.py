@@ -8,7 +8,6 @@ from morngan_train.metrics.canny import edge_levels
 from morngan_train.metrics.canny import gray
 from morngan_train.metrics.canny import ridges
 from morngan_train.metrics.canny import THRESHOLDS
-from morngan_train.metrics.segmentation import mean
 
 
 def kept_edges(thermal: np.ndarray, color: np.ndarray) -> np.ndarray:
@@ -55,15 +54,6 @@ def average_curve(pictures: Sequence[np.ndarray] | Sequence[Sequence[float]]) ->
     sums, counts = np.where(counted, curves, 0.0).sum(axis=0), counted.sum(axis=0)
     result: np.ndarray = np.divide(sums, counts, out=np.full(sums.shape, np.nan), where=counts > 0)
     return result
-
-
-def apce(pictures: Sequence[np.ndarray] | Sequence[Sequence[float]]) -> float:
-    """Average over the pictures, see `average_curve`, then over the thresholds.
-
-    Returns:
-        In [0, 1]; thresholds at which no picture has edges are left out, nan if all are.
-    """
-    return mean(average_curve(pictures))
 
 
 def _count(levels: np.ndarray) -> np.ndarray:

@@ -30,9 +30,6 @@ SPREAD = (10.0, 11.0, 7.0, 4.0, 2.0)
 POOLED = 1280
 """Channels of the last features, those that ImageNet's classifier looks at."""
 
-MULTIPLE = 32
-"""Height and width must be multiples of it."""
-
 _STEM = 32
 _EPSILON = 1e-3  # of the batch norms that were folded
 _STAGES = (

@@ -25,8 +25,8 @@ from morngan_train.prepare.categories import meaning_of
 from morngan_train.prepare.selection import Boxes
 from morngan_train.prepare.selection import few
 from morngan_train.prepare.selection import Folder
-from morngan_train.prepare.selection import Picture
 from morngan_train.prepare.selection import Selection
+from morngan_train.prepare.selection import SourcePicture
 from morngan_train.prepare.workers import collect
 from morngan_train.prepare.workers import size_of
 
@@ -103,7 +103,7 @@ def place(
     looks = collect(_look, tasks, f'{folder}: looking', jobs)
     selection.leave_out(folder, [look.fault for look in looks if look.fault], len(looks))
     sound = [pair for pair in zip(frames, looks, strict=True) if not pair[1].fault]
-    selection.add(folder, (Picture(frame.picture, frame.picture.stem) for frame, _ in sound))
+    selection.add(folder, (SourcePicture(frame.picture, frame.picture.stem) for frame, _ in sound))
     selection.boxes[folder], selection.ignore[folder] = {}, {}
     for frame, (size, labels, _) in sound:
         if frame.labels is not None and labels is not None:

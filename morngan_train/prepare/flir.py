@@ -11,8 +11,8 @@ from morngan_train.prepare.lists import bare_name
 from morngan_train.prepare.lists import read_lists
 from morngan_train.prepare.selection import few
 from morngan_train.prepare.selection import Folder
-from morngan_train.prepare.selection import Picture
 from morngan_train.prepare.selection import Selection
+from morngan_train.prepare.selection import SourcePicture
 
 _V1_PARTS = ('training', 'train', 'validation', 'val', 'video')
 _V2_PARTS = ('images_{}_train', 'images_{}_val', 'video_{}_test')
@@ -91,7 +91,7 @@ def _by_lists(layout: _Layout, lists: Path) -> Selection:
                 f'{len(missing)} of the {len(names)} names for {folder} are not in '
                 f'{", ".join(map(str, where))}: {few(missing)}'
             )
-        selection.add(folder, [Picture(files[name], name) for name in names if name in files])
+        selection.add(folder, [SourcePicture(files[name], name) for name in names if name in files])
     return selection
 
 
@@ -124,7 +124,7 @@ def _by_hours(root: Path) -> Selection:
                 f'{len(missing)} of the {len(chosen)} {hours} frames of {part}/coco.json are not '
                 f'in {root / part / "data"}: {few(missing)}'
             )
-        selection.add(folder, [Picture(file, file.stem) for file in chosen])
+        selection.add(folder, [SourcePicture(file, file.stem) for file in chosen])
     return selection
 
 

@@ -6,8 +6,8 @@ from morngan_train.data.reading import DataError
 from morngan_train.data.reading import find_companions
 from morngan_train.data.reading import list_images
 from morngan_train.prepare.selection import Folder
-from morngan_train.prepare.selection import Picture
 from morngan_train.prepare.selection import Selection
+from morngan_train.prepare.selection import SourcePicture
 
 
 def select_folders(
@@ -37,7 +37,7 @@ def select_folders(
 
 def _add(selection: Selection, folder: Folder, source: Path) -> None:
     try:
-        selection.add(folder, [Picture(file, file.stem) for file in list_images(source)])
+        selection.add(folder, [SourcePicture(file, file.stem) for file in list_images(source)])
     except DataError as error:
         selection.problems.append(str(error))
 
@@ -49,4 +49,4 @@ def _add_partners(selection: Selection, folder: Path) -> None:
     except DataError as error:
         selection.problems.append(str(error))
         return
-    selection.add('trainA_thermal', [Picture(file, file.stem) for file in partners])
+    selection.add('trainA_thermal', [SourcePicture(file, file.stem) for file in partners])

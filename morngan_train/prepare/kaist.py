@@ -8,11 +8,11 @@ from morngan_train.data.reading import DataError
 from morngan_train.prepare.lists import read_lists
 from morngan_train.prepare.selection import few
 from morngan_train.prepare.selection import Folder
-from morngan_train.prepare.selection import Picture
 from morngan_train.prepare.selection import Selection
+from morngan_train.prepare.selection import SourcePicture
 
 
-class Frame(NamedTuple):
+class KaistFrame(NamedTuple):
     """A frame of KAIST."""
 
     set: int
@@ -44,7 +44,7 @@ class Sampling(NamedTuple):
 _DAY_VIDEOS = {0: 9, 1: 6, 2: 5}
 _LATE = {(0, 1), (0, 2), (1, 3), (2, 0), (2, 2), (2, 3), (2, 4)}
 _STRETCHES = (range(1320, 1460, 20), range(1540, 1620, 20), range(1880, 1920, 20))
-_LEFT_OUT = {Frame(9, 0, number) for stretch in _STRETCHES for number in stretch}
+_LEFT_OUT = {KaistFrame(9, 0, number) for stretch in _STRETCHES for number in stretch}
 RULE: dict[Folder, list[Sampling]] = {
     'trainA': [
         Sampling(number, video, 10 if (number, video) in _LATE else 0, 20)
@@ -96,15 +96,15 @@ def _find_root(source: Path) -> Path:
     )
 
 
-def _by_rule(root: Path, selection: Selection) -> dict[Folder, list[Frame]]:
-    chosen: dict[Folder, list[Frame]] = {}
+def _by_rule(root: Path, selection: Selection) -> dict[Folder, list[KaistFrame]]:
+    chosen: dict[Folder, list[KaistFrame]] = {}
     for folder, samplings in RULE.items():
         channel = 'visible' if folder == 'trainA' else 'lwir'
-        frames: list[Frame] = []
+        frames: list[KaistFrame] = []
         for sampling in samplings:
             numbers = _numbers(_video(root, sampling.set, sampling.video) / channel, selection)
             frames += [
-                Frame(sampling.set, sampling.video, number)
+                KaistFrame(sampling.set, sampling.video, number)
                 for number in numbers
                 if number % sampling.step == sampling.start
             ]
@@ -129,8 +129,8 @@ def _numbers(folder: Path, selection: Selection) -> list[int]:
     return numbers
 
 
-def _by_lists(lists: Path, selection: Selection) -> dict[Folder, list[Frame]]:
-    chosen: dict[Folder, list[Frame]] = {}
+def _by_lists(lists: Path, selection: Selection) -> dict[Folder, list[KaistFrame]]:
+    chosen: dict[Folder, list[KaistFrame]] = {}
     for folder, lines in read_lists(lists).items():
         matches = {line: _FRAME.search(line) for line in lines}
         strange = [line for line, match in matches.items() if match is None]
@@ -139,14 +139,16 @@ def _by_lists(lists: Path, selection: Selection) -> dict[Folder, list[Frame]]:
                 f'{len(strange)} of the {len(lines)} lines for {folder} do not name a frame of '
                 f'KAIST (such as set0_4_I02060 or set00/V004/I02060): {few(strange)}'
             )
-        chosen[folder] = [Frame(*map(int, match.groups())) for match in matches.values() if match]
+        chosen[folder] = [
+            KaistFrame(*map(int, match.groups())) for match in matches.values() if match
+        ]
     return chosen
 
 
 def _add(
-    selection: Selection, folder: Folder, frames: list[Frame], root: Path, channel: str
+    selection: Selection, folder: Folder, frames: list[KaistFrame], root: Path, channel: str
 ) -> None:
-    pictures = [Picture(frame.path(root, channel), frame.name) for frame in frames]
+    pictures = [SourcePicture(frame.path(root, channel), frame.name) for frame in frames]
     missing = [picture for picture in pictures if not picture.source.is_file()]
     if missing:
         selection.problems.append(

@@ -5,9 +5,9 @@ from pathlib import Path
 
 from morngan_train.data.reading import DataError
 from morngan_train.prepare.pairs import choose_listed
-from morngan_train.prepare.pairs import Frame
 from morngan_train.prepare.pairs import LabelKeys
 from morngan_train.prepare.pairs import list_frames
+from morngan_train.prepare.pairs import PairedFrame
 from morngan_train.prepare.pairs import Part
 from morngan_train.prepare.pairs import place
 from morngan_train.prepare.pairs import Role
@@ -93,9 +93,9 @@ def _find_folders(source: Path, selection: Selection) -> list[Path]:
 
 
 def _by_scenario(
-    frames: Iterable[tuple[Frame, str]], selection: Selection
-) -> dict[Role, list[Frame]]:
-    chosen: dict[Role, list[Frame]] = {'day': [], 'night': [], 'test': []}
+    frames: Iterable[tuple[PairedFrame, str]], selection: Selection
+) -> dict[Role, list[PairedFrame]]:
+    chosen: dict[Role, list[PairedFrame]] = {'day': [], 'night': [], 'test': []}
     for frame, folder in frames:
         chosen.setdefault(role_of(frame.name, folder), []).append(frame)
     if pool := chosen.get('pool'):

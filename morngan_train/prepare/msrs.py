@@ -7,9 +7,9 @@ from morngan_train.classes import Label
 from morngan_train.classes import UNLABELLED
 from morngan_train.prepare.pairs import choose_listed
 from morngan_train.prepare.pairs import find_root
-from morngan_train.prepare.pairs import Frame
 from morngan_train.prepare.pairs import LabelKeys
 from morngan_train.prepare.pairs import list_frames
+from morngan_train.prepare.pairs import PairedFrame
 from morngan_train.prepare.pairs import Part
 from morngan_train.prepare.pairs import place
 from morngan_train.prepare.pairs import Role
@@ -71,8 +71,8 @@ def _part(root: Path, part: str, boxes: Path | None, selection: Selection) -> Pa
 
 
 def _by_letter(
-    train: Sequence[Frame], test: Sequence[Frame], selection: Selection
-) -> dict[Role, list[Frame]]:
+    train: Sequence[PairedFrame], test: Sequence[PairedFrame], selection: Selection
+) -> dict[Role, list[PairedFrame]]:
     strange = [frame.name for frame in (*train, *test) if frame.name[-1] not in 'DN']
     if strange:
         selection.notes.append(

@@ -32,8 +32,8 @@ from morngan_train.prepare.lists import read_lists
 from morngan_train.prepare.selection import Boxes
 from morngan_train.prepare.selection import few
 from morngan_train.prepare.selection import Folder
-from morngan_train.prepare.selection import Picture
 from morngan_train.prepare.selection import Selection
+from morngan_train.prepare.selection import SourcePicture
 from morngan_train.prepare.workers import collect
 from morngan_train.prepare.workers import size_of
 
@@ -59,7 +59,7 @@ class Part(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Frame:
+class PairedFrame:
     """Files of a frame; those that its role does not need are None."""
 
     name: str
@@ -118,7 +118,7 @@ def find_root(source: Path, folders: Sequence[str], name: str) -> Path:
     )
 
 
-def list_frames(part: Part, selection: Selection) -> list[Frame]:
+def list_frames(part: Part, selection: Selection) -> list[PairedFrame]:
     """List the frames of a part by name; what is missing is noted in the selection."""
     folders = [folder for folder in part if folder is not None]
     missing = [folder for folder in folders if not folder.is_dir()]
@@ -144,21 +144,21 @@ def list_frames(part: Part, selection: Selection) -> list[Frame]:
             _note_lonely(part.thermal, frames - files.keys(), folder, selection)
             frames &= files.keys()
     return [
-        Frame(name, thermal[name], *(files.get(name) for files in others))
+        PairedFrame(name, thermal[name], *(files.get(name) for files in others))
         for name in sorted(frames)
     ]
 
 
 def choose_listed(
-    frames: Iterable[Frame], lists: Path, required: Sequence[Folder], selection: Selection
-) -> dict[Role, list[Frame]]:
+    frames: Iterable[PairedFrame], lists: Path, required: Sequence[Folder], selection: Selection
+) -> dict[Role, list[PairedFrame]]:
     """Choose the frames that split lists name; names without a frame are a problem.
 
     Raises:
         DataError: A required list is missing, or one is unreadable.
     """
     by_name = {frame.name: frame for frame in frames}
-    chosen: dict[Role, list[Frame]] = {}
+    chosen: dict[Role, list[PairedFrame]] = {}
     for folder, lines in read_lists(lists, required).items():
         names = [bare_name(line) for line in lines]
         unknown = [name for name in names if name not in by_name]
@@ -172,7 +172,7 @@ def choose_listed(
 
 
 def place(
-    selection: Selection, frames: Mapping[Role, Sequence[Frame]], keys: LabelKeys, jobs: int
+    selection: Selection, frames: Mapping[Role, Sequence[PairedFrame]], keys: LabelKeys, jobs: int
 ) -> None:
     """Look at the files of the frames, and put those that are sound into their folders.
 
@@ -221,14 +221,14 @@ def _note_lonely(folder: Path, names: Iterable[str], partners: Path, selection: 
         )
 
 
-def _needed(frame: Frame, role: Role) -> Frame:
+def _needed(frame: PairedFrame, role: Role) -> PairedFrame:
     """Drop the files of a frame that its role does not need, so that nobody reads them."""
     if role == 'pool':
-        return Frame(frame.name, frame.thermal, None)
+        return PairedFrame(frame.name, frame.thermal, None)
     return frame if role in _COLOR else replace(frame, color=None)
 
 
-def _examine(task: tuple[Frame, LabelKeys]) -> Examined:
+def _examine(task: tuple[PairedFrame, LabelKeys]) -> Examined:
     frame, keys = task
     try:
         thermal = read_thermal(frame.thermal)
@@ -263,12 +263,12 @@ def _examine_boxes(
     return Examined(Boxes(path, rows[known], size), unknown)
 
 
-def _add(selection: Selection, role: Role, sound: Sequence[tuple[Frame, Examined]]) -> None:
+def _add(selection: Selection, role: Role, sound: Sequence[tuple[PairedFrame, Examined]]) -> None:
     thermal = _THERMAL[role]
-    selection.add(thermal, (Picture(frame.thermal, frame.name) for frame, _ in sound))
+    selection.add(thermal, (SourcePicture(frame.thermal, frame.name) for frame, _ in sound))
     if role in _COLOR:
         colors = ((frame.color, frame.name) for frame, _ in sound)
-        selection.add(_COLOR[role], (Picture(file, name) for file, name in colors if file))
+        selection.add(_COLOR[role], (SourcePicture(file, name) for file, name in colors if file))
     masks = {frame.name: frame.mask for frame, _ in sound if frame.mask}
     boxes = {frame.name: look.boxes for frame, look in sound if look.boxes}
     if masks:

@@ -23,8 +23,8 @@ from morngan_train.prepare.record import check_settings
 from morngan_train.prepare.record import update
 from morngan_train.prepare.selection import few
 from morngan_train.prepare.selection import Folder
-from morngan_train.prepare.selection import Picture
 from morngan_train.prepare.selection import Selection
+from morngan_train.prepare.selection import SourcePicture
 from morngan_train.prepare.workers import Done
 from morngan_train.prepare.workers import remove
 from morngan_train.prepare.workers import work
@@ -142,7 +142,7 @@ def _geometry(folder: Folder, selection: Selection, options: Options) -> Geometr
 
 
 def _picture_task(
-    picture: Picture, folder: Path, geometry: Geometry, options: Options
+    picture: SourcePicture, folder: Path, geometry: Geometry, options: Options
 ) -> PictureTask:
     color = folder.name in ('trainA', 'testB_visible')
     suffix = picture.source.suffix.lower() if color and geometry == 'native' else '.png'

@@ -17,7 +17,7 @@ Folder: TypeAlias = Literal[
 
 
 @dataclass(frozen=True, slots=True)
-class Picture:
+class SourcePicture:
     """One picture of a source, and its name in the data folder (without suffix)."""
 
     source: Path
@@ -59,7 +59,7 @@ class Selection:
 
     source: str
     split: Literal['lists', 'attributes', 'rule', 'folders', 'parts']
-    pictures: dict[Folder, list[Picture]] = field(default_factory=dict)
+    pictures: dict[Folder, list[SourcePicture]] = field(default_factory=dict)
     boxes: dict[Folder, dict[str, Boxes]] = field(default_factory=dict)
     ignore: dict[Folder, dict[str, Boxes]] = field(default_factory=dict)
     masks: dict[Folder, dict[str, Path]] = field(default_factory=dict)
@@ -68,7 +68,7 @@ class Selection:
     problems: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
-    def add(self, folder: Folder, pictures: Iterable[Picture]) -> None:
+    def add(self, folder: Folder, pictures: Iterable[SourcePicture]) -> None:
         """Put pictures into a folder; note a problem if there are none, or names occur twice."""
         chosen = sorted(pictures, key=lambda picture: picture.name)
         names = [picture.name for picture in chosen]

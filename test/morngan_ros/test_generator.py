@@ -85,6 +85,26 @@ def test_frames_that_are_too_small_are_refused_with_the_least_size(tmp_path, pro
     np.testing.assert_array_equal(generator(thermal), np.dstack([thermal] * 3))
 
 
+@pytest.mark.parametrize('provider', ['cpu', 'openvino'])
+def test_the_smallest_frame_that_the_file_tells_holds_whatever_the_runtime_takes(
+    tmp_path: Path, provider: str
+) -> None:
+    path = save_generator(tmp_path / 'a.onnx', info={'smallest': 33})
+    generator = Generator.load(path, EngineOptions(provider))
+    for height, width in ((32, 200), (200, 32), (1, 1)):
+        with pytest.raises(FrameError, match=f'{width}x{height} .* at least 33 pixels') as caught:
+            generator(gradient(height, width))
+        assert caught.value.cause == 'empty'
+    assert generator(gradient(33, 33)).shape == (33, 33, 3)
+
+
+@pytest.mark.parametrize('told', [0, -1, 1.5, '33', True, [33]])
+def test_a_smallest_frame_that_is_no_number_of_pixels(tmp_path: Path, told: object) -> None:
+    path = save_generator(tmp_path / 'a.onnx', info={'smallest': told})
+    with pytest.raises(ModelError, match=r'a\.onnx: its metadata tells .* export it again'):
+        Generator.load(path)
+
+
 def test_the_model_that_ships_names_its_least_size() -> None:
     generator = Generator.load(default_model('openvino'), EngineOptions('openvino'))
     with pytest.raises(FrameError, match='takes sides of at least 33 pixels'):

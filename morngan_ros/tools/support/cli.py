@@ -177,6 +177,30 @@ def add_frame_arguments(parser: argparse.ArgumentParser) -> None:
         )
 
 
+def add_class_names(options: 'argparse._ActionsContainer') -> None:
+    """Add the option for a detector whose file does not name its classes."""
+    options.add_argument(
+        '--class-names',
+        type=names,
+        default=(),
+        metavar='NAME,NAME',
+        help="class names of the detector, in its order (default: from the file, or COCO's)",
+    )
+
+
+def add_ranges(options: 'argparse._ActionsContainer', prefix: str = '') -> None:
+    """Add the options for a third-party model: `--PREFIXinput-range`, `--PREFIXoutput-range`."""
+    for name in ('input', 'output'):
+        options.add_argument(
+            f'--{prefix}{name}-range',
+            type=float,
+            nargs=2,
+            default=(-1.0, 1.0),
+            metavar=('LOW', 'HIGH'),
+            help=f'range of the {name} of a third-party float model (default: -1 1)',
+        )
+
+
 def _span(text: str) -> tuple[int, int]:
     try:
         return read_span(text)

@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 
 from morngan_ros.errors import SourceError
-from morngan_ros.tools.support.recording import Picture
+from morngan_ros.tools.support.recording import RecordedFrame
 
 # Pixels of the finished page.
 TILE_WIDTH = 360
@@ -24,7 +24,7 @@ FAINT = (120, 122, 126)
 _FONT = cv2.FONT_HERSHEY_SIMPLEX
 
 
-def save(path: Path, shown: Sequence[Picture], title: str, subtitle: str) -> None:
+def save(path: Path, shown: Sequence[RecordedFrame], title: str, subtitle: str) -> None:
     """Draw the page and save it as PNG.
 
     Args:
@@ -44,7 +44,7 @@ def save(path: Path, shown: Sequence[Picture], title: str, subtitle: str) -> Non
         raise SourceError(f'contact sheet {path} cannot be written: {error}') from None
 
 
-def draw(shown: Sequence[Picture], title: str, subtitle: str) -> np.ndarray:
+def draw(shown: Sequence[RecordedFrame], title: str, subtitle: str) -> np.ndarray:
     """Draw the page: uint8 [H, W, 3] RGB; a row each for input, colour and, if any, detections."""
     height, width = shown[0].thermal.shape
     tile_height = round(TILE_WIDTH * height / width)
@@ -68,7 +68,7 @@ def draw(shown: Sequence[Picture], title: str, subtitle: str) -> np.ndarray:
     return page
 
 
-def _rows(shown: Sequence[Picture]) -> list[tuple[str, list[np.ndarray]]]:
+def _rows(shown: Sequence[RecordedFrame]) -> list[tuple[str, list[np.ndarray]]]:
     rows = [
         ('thermal input', [cv2.cvtColor(p.thermal, cv2.COLOR_GRAY2RGB) for p in shown]),
         ('daytime colour', [p.color for p in shown]),

@@ -8,7 +8,6 @@ from pathlib import Path
 import signal
 import subprocess
 import sys
-from types import TracebackType
 
 # How to ask a process to end, and how many seconds it gets to do so.
 _REQUESTS = ((signal.SIGINT, 10.0), (signal.SIGTERM, 3.0), (signal.SIGKILL, 3.0))
@@ -42,12 +41,7 @@ class Child:
     def __enter__(self) -> 'Child':
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.end()
 
     @property

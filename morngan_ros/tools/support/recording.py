@@ -70,7 +70,7 @@ class Recording:
 
 
 @dataclass
-class Picture:
+class RecordedFrame:
     """One frame to show.
 
     Attributes:
@@ -106,7 +106,7 @@ def read(path: Path) -> Recording:
     return recording
 
 
-def pictures(recording: Recording, count: int) -> list[Picture]:
+def pictures(recording: Recording, count: int) -> list[RecordedFrame]:
     """Read some frames, spread over the whole recording.
 
     Args:
@@ -125,7 +125,7 @@ def pictures(recording: Recording, count: int) -> list[Picture]:
         if stamp in chosen:
             found[stamp][topic] = _pixels(topic, message)
     return [
-        Picture(
+        RecordedFrame(
             stamp,
             next(parts[topic] for topic in RAW if topic in parts),
             parts[COLOR],

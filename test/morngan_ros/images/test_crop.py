@@ -46,11 +46,6 @@ def test_frames_that_it_does_not_fit_are_named(crop):
     assert caught.value.cause == 'crop'
 
 
-def test_whole_windows_are_told_from_others():
-    assert Crop().window(10, 8).is_whole
-    assert not Crop(rows=(1, 0)).window(10, 8).is_whole
-
-
 @pytest.mark.parametrize(
     ('text', 'span'),
     [('2:514', (2, 514)), ('2:', (2, 0)), (':-2', (0, -2)), (':', (0, 0)), ('-4:-1', (-4, -1))],

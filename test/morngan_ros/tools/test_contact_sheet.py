@@ -8,13 +8,13 @@ from morngan_ros.tools.support import contact_sheet
 from morngan_ros.tools.support.contact_sheet import GAP
 from morngan_ros.tools.support.contact_sheet import MARGIN
 from morngan_ros.tools.support.contact_sheet import TILE_WIDTH
-from morngan_ros.tools.support.recording import Picture
+from morngan_ros.tools.support.recording import RecordedFrame
 
 
-def picture(index: int, overlay: bool = True) -> Picture:
+def picture(index: int, overlay: bool = True) -> RecordedFrame:
     """Flat pictures, each of another colour."""
     flat = np.ones((64, 80, 3), np.uint8)
-    return Picture(
+    return RecordedFrame(
         stamp=index * 100_000_000,
         thermal=np.full((64, 80), 40 + 20 * index, np.uint8),
         color=flat * np.array([200, 10 * index, 30], np.uint8),

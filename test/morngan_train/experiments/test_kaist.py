@@ -13,16 +13,16 @@ from tiny_parser import save_parser
 
 from morngan_train.classes import Label
 from morngan_train.cli import main
-from morngan_train.prepare.kaist import Frame
+from morngan_train.prepare.kaist import KaistFrame
 from morngan_train.published import published_table
 
 SIZE = (360, 288)
 """Width and height of prepared frames."""
 STEPS = 60
 FRAMES = {
-    'trainA': [Frame(0, 0, 0), Frame(0, 0, 20)],
-    'trainB': [Frame(3, 0, 0), Frame(3, 0, 10)],
-    'testB': [Frame(9, 0, 0)],
+    'trainA': [KaistFrame(0, 0, 0), KaistFrame(0, 0, 20)],
+    'trainB': [KaistFrame(3, 0, 0), KaistFrame(3, 0, 10)],
+    'testB': [KaistFrame(9, 0, 0)],
 }
 
 

@@ -10,6 +10,9 @@ import onnxruntime
 import pytest
 import torch
 
+from morngan_ros.engines import EngineOptions
+from morngan_ros.errors import FrameError
+from morngan_ros.generator import Generator
 from morngan_train import checkpoint
 from morngan_train.cli import main
 from morngan_train.export import export
@@ -21,6 +24,8 @@ from morngan_train.export.onnx_file import Trained
 from morngan_train.export.quantize import psnr
 from morngan_train.networks.colorizer import Colorizer
 from morngan_train.networks.generator import build_translator
+from morngan_train.recipe.recipe import GeneratorRecipe
+from morngan_train.training.system import build_half
 
 SHARED = Path(__file__).parents[4] / 'shared' / 'data' / 'flir'
 
@@ -60,6 +65,22 @@ def test_contract(trained, tmp_path):
     assert metadata['scores'] == {'apce': 0.5}
     assert metadata['steps'] == 6
     assert_instance_norms_are_single_nodes(model.graph)
+
+
+def test_frames_smaller_than_the_reflection_are_refused_everywhere(recipe, tmp_path):
+    """The network pads to multiples of 64: 32 pixels, more than a side of 32 can reflect."""
+    shape = GeneratorRecipe(kind='context', weights='none')
+    colorizer = Colorizer(build_half(shape, thermal=True))
+    path = tmp_path / 'context.onnx'
+    told = export(Trained(colorizer, recipe, step=6, epoch=2), path)
+    assert told['smallest'] == 33
+    for provider in ('cpu', 'openvino'):
+        generator = Generator.load(path, EngineOptions(provider))
+        for height, width in ((32, 70), (70, 20)):
+            with pytest.raises(FrameError, match=f'{width}x{height} is too small') as caught:
+                generator(np.zeros((height, width), np.uint8))
+            assert caught.value.cause == 'empty'
+        assert generator(np.zeros((33, 70), np.uint8)).shape == (33, 70, 3)
 
 
 def assert_instance_norms_are_single_nodes(graph: onnx.GraphProto) -> None:

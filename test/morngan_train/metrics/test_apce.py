@@ -1,6 +1,7 @@
 """APCE: exact cases, and the anchors that were measured on registered pairs."""
 
 from collections.abc import Callable
+from collections.abc import Sequence
 from pathlib import Path
 from types import ModuleType
 
@@ -9,8 +10,14 @@ import numpy as np
 import pytest
 
 from morngan_train.evaluation.colorizers import repeat
-from morngan_train.metrics.apce import apce
+from morngan_train.metrics.apce import average_curve
 from morngan_train.metrics.apce import kept_edges
+from morngan_train.metrics.segmentation import mean
+
+
+def apce(pictures: Sequence[np.ndarray]) -> float:
+    """As `evaluate` makes one number of it: averaged over pictures, then over thresholds."""
+    return mean(average_curve(pictures))
 
 
 def test_identity_and_inversion_keep_every_edge() -> None:

@@ -20,7 +20,7 @@ from morngan_train.data.reading import DataError
 from morngan_train.data.surround import surround_edges
 from morngan_train.metrics import canny as matlab
 from morngan_train.prepare.flir import select_flir
-from morngan_train.prepare.kaist import Frame
+from morngan_train.prepare.kaist import KaistFrame
 from morngan_train.prepare.kaist import PUBLISHED
 from morngan_train.prepare.kaist import RULE
 from morngan_train.prepare.kaist import select_kaist
@@ -240,7 +240,11 @@ def test_kaist_says_what_is_missing(kaist, tmp_path):
 
 def test_kaist_test_frames_are_only_cropped(tmp_path):
     source = tmp_path / 'kaist'
-    frames = {'trainA': Frame(0, 0, 0), 'trainB': Frame(3, 0, 0), 'testB': Frame(9, 0, 0)}
+    frames = {
+        'trainA': KaistFrame(0, 0, 0),
+        'trainB': KaistFrame(3, 0, 0),
+        'testB': KaistFrame(9, 0, 0),
+    }
     for frame in frames.values():
         for channel in ('visible', 'lwir'):
             draw(frame.path(source, channel), 640, 512, seed=frame.set)

@@ -129,16 +129,6 @@ finished = trainer.fit()
         assert torch.equal(value, parts['networks']['generators'][name]), name
 
 
-def test_the_command_line_starts_processes(config, shared_data, tmp_path):
-    done = launch(
-        ['-m', 'morngan_train', 'fit', '--accelerator', 'cpu', '--devices', '2', '--workers', '0'],
-        *('--config', config, '--data', shared_data, '--out', tmp_path / 'run'),
-    )
-    assert done.returncode == 0, done.stderr[-3000:]
-    assert done.stdout.count('finished') == 1
-    assert (tmp_path / 'run/last.rank1.pt').is_file()
-
-
 def test_alone_everything_is_itself():
     values = torch.randn(4, 3)
     assert distributed.world_size() == 1

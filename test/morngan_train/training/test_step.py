@@ -1,8 +1,11 @@
 """One step: what learns from what, and that nothing is computed twice."""
 
 from collections import Counter
+from pathlib import Path
 
+import cv2
 from lightning_fabric import Fabric
+import numpy as np
 import pytest
 import torch
 from torch.utils.data import default_collate
@@ -255,6 +258,28 @@ def test_empty_masks_give_finite_steps(tiny, batch, labels):
         assert all(abs(value) < float('inf') for value in values.values())
     for network in step.networks.values():
         assert all(torch.isfinite(p).all() for p in network.parameters())
+
+
+@pytest.mark.parametrize(
+    ('blank', 'value', 'phase'),
+    [('trainA_thermal', 255, 'pairs'), ('trainB', 0, '0b'), ('trainA', 90, '0b')],
+)
+def test_a_blank_frame_is_a_step_as_any_other(tiny, data, blank, value, phase):
+    """A chain of instance norms would amplify the gradient of a constant a thousand times."""
+    deep = tiny.generator.model_copy(update={'ngf': 4, 'blocks': 9, 'stem': 'conv7'})
+    recipe = tiny.model_copy(update={'generator': deep})
+    usual = gradient_after(recipe, data, phase)
+    for file in (data / blank).iterdir():
+        cv2.imwrite(str(file), np.full((96, 120), value, np.uint8))
+    assert gradient_after(recipe, data, phase) < 10 * usual
+
+
+def gradient_after(recipe: Recipe, data: Path, phase: str) -> float:
+    """Return the norm of the generators' gradient after a step from the first weights."""
+    step = make(recipe)
+    step(default_collate([open_data(recipe, data)[Pick(0)]]), phase_of(recipe, phase), 1)
+    gradients = [p.grad for p in step.generators.parameters() if p.grad is not None]
+    return float(torch.nn.utils.get_total_norm(gradients))
 
 
 def test_baselines_with_instance_norm_and_least_squares(tiny, batch):
