@@ -82,7 +82,7 @@ def run(arguments: argparse.Namespace) -> int:
     crops = ObjectCrops(
         arguments.data,
         recipe.generator.objects,
-        recipe.data.thermal,
+        recipe.data,
         arguments.seed,
         arguments.steps * arguments.batch,
         arguments.shares,

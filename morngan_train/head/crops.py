@@ -4,23 +4,29 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TypedDict
 
+import cv2
 import torch
 from torch.utils.data import Dataset
 
+from morngan_train.data.crops import Crop
 from morngan_train.data.crops import draw_crop
 from morngan_train.data.crops import focus_on_boxes
+from morngan_train.data.enhance import enhance_day
 from morngan_train.data.enhance import jitter_thermal
+from morngan_train.data.enhance import tone_curve
 from morngan_train.data.folders import gather
 from morngan_train.data.objects import in_crop
 from morngan_train.data.objects import ObjectBoxes
 from morngan_train.data.pairing import NIGHT_STREAM
 from morngan_train.data.pairing import stream
 from morngan_train.data.reading import DataError
+from morngan_train.data.reading import read_rgb
 from morngan_train.data.reading import read_thermal
 from morngan_train.data.unpaired import image_tensor
-from morngan_train.recipe.recipe import ThermalJitter
+from morngan_train.recipe.recipe import DataRecipe
 
-FOLDERS = ('trainA_thermal', 'trainB', 'thermal', 'dayLow_thermal')
+LOW, COLORS = 'dayLow_thermal', 'dayLow_color'
+FOLDERS = ('trainA_thermal', 'trainB', 'thermal', LOW)
 """Of thermal frames, by day and by night; each may have a neighbour FOLDER_boxes."""
 
 SCALE = (0.55, 1.3)
@@ -33,6 +39,10 @@ SIDE = 320
 """Pixels of a crop."""
 
 
+CELL = 16
+"""Pixels over which colours that are known at low resolution are compared."""
+
+
 class ObjectSample(TypedDict):
     """One crop."""
 
@@ -42,6 +52,10 @@ class ObjectSample(TypedDict):
     """float32 [K, 5], see `objects_loss`."""
     boxed: torch.Tensor
     """Whether anybody has labelled the frame, bool []."""
+    color: torch.Tensor
+    """Colours by day, float32 [3, S/CELL, S/CELL] in [-1, 1]."""
+    colored: torch.Tensor
+    """Whether the colours are known, bool []."""
 
 
 class ObjectCrops(Dataset[ObjectSample]):
@@ -50,7 +64,7 @@ class ObjectCrops(Dataset[ObjectSample]):
     Args:
         roots: Data folders.
         wanted: Names of the classes, in the order of the head.
-        jitter: Of grey levels.
+        data: Of the recipe: how grey levels are changed, and colours enhanced.
         seed: Of the run.
         draws: How many crops there are.
         shares: Of the draws, one a folder; None draws every frame equally often.
@@ -63,7 +77,7 @@ class ObjectCrops(Dataset[ObjectSample]):
         self,
         roots: Sequence[Path],
         wanted: Sequence[str],
-        jitter: ThermalJitter,
+        data: DataRecipe,
         seed: int,
         draws: int,
         shares: Sequence[float] | None = None,
@@ -79,7 +93,7 @@ class ObjectCrops(Dataset[ObjectSample]):
         self.boxes = ObjectBoxes(frames, wanted)
         if not self.boxes.any:
             raise DataError(f'{", ".join(map(str, roots))}: no frame has a file of boxes')
-        self.jitter, self.seed, self.draws = jitter, seed, draws
+        self.data, self.seed, self.draws = data, seed, draws
 
     def __len__(self) -> int:
         return self.draws
@@ -94,12 +108,27 @@ class ObjectCrops(Dataset[ObjectSample]):
         crop = draw_crop(height, width, SIDE, SCALE, rng)
         if boxes is not None:
             crop = focus_on_boxes(crop, boxes, (height, width), FOCUS, rng)
-        noisy = jitter_thermal(crop(frame), self.jitter, rng)
+        noisy = jitter_thermal(crop(frame), self.data.thermal, rng)
+        color = self._color(self.frames[i], crop, (height, width))
         return {
             'frame': image_tensor(noisy),
             'objects': torch.from_numpy(in_crop(boxes, crop)),
             'boxed': torch.tensor(boxes is not None),
+            'color': torch.zeros(3, SIDE // CELL, SIDE // CELL) if color is None else color,
+            'colored': torch.tensor(color is not None),
         }
+
+    def _color(self, frame: Path, crop: Crop, shape: tuple[int, int]) -> torch.Tensor | None:
+        """Read the colours of a frame of `dayLow_thermal`; None for other frames."""
+        picture = frame.parent.parent / COLORS / frame.name
+        if frame.parent.name != LOW or not picture.is_file():
+            return None
+        squeezed = read_rgb(picture)
+        how = self.data.day
+        color = enhance_day(squeezed, tone_curve(squeezed, how), how.saturation)
+        whole = cv2.resize(color, shape[::-1], interpolation=cv2.INTER_LINEAR)
+        cells = (SIDE // CELL, SIDE // CELL)
+        return image_tensor(cv2.resize(crop(whole), cells, interpolation=cv2.INTER_AREA))
 
 
 def _labelled(roots: Sequence[Path]) -> list[str]:

@@ -28,7 +28,7 @@ BODY_LR_FACTOR = 0.25
 KEEP_WEIGHT = 10.0
 """Of the mean difference between the picture and the one before the training."""
 
-EMA = 0.998
+EMA = 0.99
 """Decay of the averaged weights."""
 
 
@@ -42,7 +42,8 @@ class HeadTraining:
         lr: Learning rate after the warm-up; it falls to 0 as a cosine.
         device: Where to train.
         whole: Let encoder and decoder learn too. A term holds their picture near the present
-            one (learning without forgetting, Li and Hoiem, 2016). Otherwise nothing but the head
+            one (learning without forgetting, Li and Hoiem, 2016), with other colours where those
+            of the day are known at low resolution. Otherwise nothing but the head
             changes.
         workers: Processes that load crops.
     """
@@ -88,9 +89,7 @@ class HeadTraining:
         """
         schedule = torch.optim.lr_scheduler.LambdaLR(self.optimizer, self._lr_factor)
         for step, batch in enumerate(self._loader, 1):
-            loss = self._loss(
-                *(batch[name].to(self.device) for name in ('frame', 'objects', 'boxed'))
-            )
+            loss = self._loss({name: part.to(self.device) for name, part in batch.items()})
             value = float(loss.detach())
             if not math.isfinite(value):
                 raise FloatingPointError(f'the loss of the head is {value} at step {step}')
@@ -105,18 +104,30 @@ class HeadTraining:
     def _lr_factor(self, step: int) -> float:
         return min(1.0, (step + 1) / WARM_UP) * (1 + math.cos(math.pi * step / self.steps)) / 2
 
-    def _loss(
-        self, frame: torch.Tensor, objects: torch.Tensor, boxed: torch.Tensor
-    ) -> torch.Tensor:
+    def _loss(self, batch: dict[str, torch.Tensor]) -> torch.Tensor:
         head = self._decoder.head
         assert head is not None
+        frame, objects, boxed = batch['frame'], batch['objects'], batch['boxed']
         if self._before is None:
             with torch.no_grad():
                 features = self._decoder.merged(self.translator.encoder(frame))
             centres, sides = head(*features)
             return objects_loss(centres, sides, objects, boxed)
         with torch.no_grad():
-            before = self._before(frame)
+            wanted = recolored(self._before(frame), batch['color'], batch['colored'])
         picture, (centres, sides) = self._decoder.with_objects(self.translator.encoder(frame))
-        changed = F.l1_loss(picture, before)
+        changed = F.l1_loss(picture, wanted)
         return objects_loss(centres, sides, objects, boxed) + KEEP_WEIGHT * changed
+
+
+def recolored(picture: torch.Tensor, color: torch.Tensor, known: torch.Tensor) -> torch.Tensor:
+    """Give pictures other colours at low resolution, and leave their detail.
+
+    Args:
+        picture: [N, 3, k·h, k·w] in [-1, 1].
+        color: [N, 3, h, w] in [-1, 1].
+        known: Which of them get other colours, bool [N].
+    """
+    own = F.adaptive_avg_pool2d(picture, (color.shape[-2], color.shape[-1]))
+    change = F.interpolate(color - own, size=picture.shape[-2:], mode='bilinear')
+    return torch.where(known[:, None, None, None], (picture + change).clamp(-1, 1), picture)

@@ -11,7 +11,7 @@ from morngan_train import checkpoint
 from morngan_train.cli import main
 from morngan_train.export.onnx_file import load_trained
 from morngan_train.head.crops import ObjectCrops
-from morngan_train.recipe.recipe import ThermalJitter
+from morngan_train.recipe.recipe import DataRecipe
 
 SHIPPED = Path(__file__).parents[3] / 'models/morngan_context.pt'
 
@@ -35,7 +35,7 @@ def folder(tmp_path):
 
 
 def crops(*roots, draws=40):
-    return ObjectCrops(roots, ['person', 'car'], ThermalJitter(), seed=1, draws=draws)
+    return ObjectCrops(roots, ['person', 'car'], DataRecipe(), seed=1, draws=draws)
 
 
 def test_crops_come_from_folders_with_boxes_and_can_be_replayed(folder):
