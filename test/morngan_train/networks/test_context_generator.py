@@ -145,7 +145,7 @@ def test_int8_is_for_the_inner_convolutions_of_the_decoder(exported):
     weights = {node.name: node.input[1] for node in exported.graph.node if node.op_type == 'Conv'}
     chosen = [weights[name].removeprefix('translator.') for name in wide_convolutions(exported)]
     merges = [f'decoder.merges.{i}.weight' for i in range(4)]
-    assert chosen == ['encoder.coarse.weight', *merges, 'decoder.join.weight']
+    assert chosen == ['encoder.coarse.weight', *merges]
 
 
 def test_a_file_in_int8_shows_the_same_picture(exported):
