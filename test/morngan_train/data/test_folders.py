@@ -147,7 +147,10 @@ def test_what_is_missing_is_said_before_training(roots, change, message):
 @pytest.mark.parametrize(
     ('change', 'message'),
     [
-        (lambda r: write(r[1] / 'trainA_thermal/d.png', picture(1, (40, 50))), 'registered pixel'),
+        (
+            lambda r: write(r[1] / 'trainA_thermal/d.png', picture(1, (40, 50))),
+            'register them pixel',
+        ),
         (lambda r: (r[0] / 'trainB/n.png').write_bytes(b'no picture'), 'cannot be decoded'),
     ],
 )

@@ -104,7 +104,7 @@ def test_a_folder_of_another_size(
     assert set(result['left_out']) == {'ap', 'miou', 'aligned', 'flicker', 'warp', 'speed'}
     shown = capsys.readouterr().out
     assert '3 pictures were resized' in shown
-    assert 'without ap: needs --detector FILE' in shown
+    assert '--detector FILE' in shown
 
 
 def test_what_is_missing_is_left_out_unless_named(
@@ -132,7 +132,7 @@ def test_clear_errors(
     assert 'lacks the partners of 3' in refusal(capsys, empty, '--data', data)
     (data / 'testB_boxes' / 'b.txt').write_text('0 0.5 0.5 0.25\n')
     error = refusal(capsys, 'raw', '--data', data, '--detector', detector, '--metrics', 'ap')
-    assert 'b.txt, line 1: a box is' in error
+    assert 'b.txt, line 1: expected' in error
     (data / 'testB_boxes' / 'b.txt').unlink()
     assert 'lacks the partners of 1' in refusal(capsys, 'raw', '--data', data)
     shutil.rmtree(data / 'testB_boxes')
@@ -265,7 +265,7 @@ def test_a_black_picture_gets_no_scores(
     data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     model = save_generator(tmp_path / 'black.onnx', {0: (0, 0, 0), 255: (0, 0, 0)})
-    assert 'black.onnx: gives a picture that is all black' in refusal(capsys, model, '--data', data)
+    assert 'black.onnx: gives an all-black' in refusal(capsys, model, '--data', data)
 
 
 def test_names_of_the_classes_of_a_detector(

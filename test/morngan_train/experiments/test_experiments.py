@@ -151,7 +151,7 @@ def test_a_dry_run_prints_switches_steps_and_hours(tested, base, tmp_path, capsy
         (('--steps', '3'), 'fewer than the 4'),
         (('--data', 'nowhere'), 'nowhere'),
         (('--detector', 'no.onnx'), 'no.onnx'),
-        (('--accelerator', 'gpux'), '--accelerator gpux cannot be had'),
+        (('--accelerator', 'gpux'), '--accelerator gpux cannot be used'),
     ],
 )
 def test_wrong_input_is_one_line(tested, base, tmp_path, capsys, options, message):

@@ -105,7 +105,7 @@ def test_the_whole_generator_learns_and_its_picture_is_held(folder, tmp_path, mo
 def test_a_folder_without_boxes_is_told(folder, tmp_path, capsys):
     (folder / 'trainB_boxes').rename(folder / 'elsewhere')
     assert train(folder, tmp_path / 'o.pt', '--steps', '1') != 0
-    assert 'no frames with boxes' in capsys.readouterr().err
+    assert 'no labelled frames' in capsys.readouterr().err
 
 
 def test_a_generator_of_the_paper_has_no_head(folder, tmp_path, capsys):

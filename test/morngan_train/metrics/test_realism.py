@@ -161,7 +161,7 @@ def test_what_realism_lacks_is_said(street: Path, capsys: pytest.CaptureFixture[
     assert 'would overwrite' in refusal(capsys, *ask, *pictures)
     for path in sorted((street / 'testB').iterdir())[1:]:
         path.unlink()
-    assert 'testB holds a single frame' in refusal(capsys, *ask)
+    assert 'testB has a single frame' in refusal(capsys, *ask)
     for path in (street / 'trainA').iterdir():
         path.unlink()
     (street / 'trainA').rmdir()

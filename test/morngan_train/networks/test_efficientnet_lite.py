@@ -63,7 +63,7 @@ def test_a_missing_package_names_the_cure(monkeypatch):
 def test_a_truncated_file_is_refused(tmp_path):
     path = tmp_path / 'cut.pth'
     path.write_bytes(weights_file('imagenet').read_bytes()[:100_000])
-    with pytest.raises(CheckpointError, match='no readable weights'):
+    with pytest.raises(CheckpointError, match='cannot be read as weights'):
         EfficientNetLite0(str(path))
 
 
@@ -71,7 +71,7 @@ def test_a_truncated_file_is_refused(tmp_path):
 def test_weights_of_another_network_are_refused(tmp_path, content):
     path = tmp_path / 'other.pth'
     torch.save(content, path)
-    with pytest.raises(CheckpointError, match='no weights of EfficientNet-Lite0'):
+    with pytest.raises(CheckpointError, match='does not contain weights of EfficientNet-Lite0'):
         EfficientNetLite0(str(path))
 
 
@@ -80,5 +80,5 @@ def test_a_network_of_another_width_is_refused(tmp_path):
     state['_conv_stem.weight'] = torch.zeros(40, 3, 3, 3)
     path = tmp_path / 'wide.pth'
     torch.save(state, path)
-    with pytest.raises(CheckpointError, match='no weights of EfficientNet-Lite0'):
+    with pytest.raises(CheckpointError, match='does not contain weights of EfficientNet-Lite0'):
         EfficientNetLite0(str(path))

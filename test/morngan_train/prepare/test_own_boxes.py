@@ -113,7 +113,7 @@ def test_coco(coco, tmp_path):
     assert rows(data, 'ignore', 'b') == [[0, *CAR], [0, 0, 0, 30, 10]]
     assert (
         'trainB: boxes taken: 1 bike as bicycle, 1 car, 1 crowd of person as ignore, 1 person, '
-        '1 truck as ignore\ntrainB: boxes left out: 1 dog; --class'
+        '1 truck as ignore\ntrainB: boxes left out: 1 dog; map a category'
     ) in notes(data)
 
 

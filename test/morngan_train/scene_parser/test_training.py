@@ -100,7 +100,7 @@ def test_other_pictures_do_not_go_on(data: Path, tmp_path: Path) -> None:
     pairs, last = list_pairs(data, 'train'), tmp_path / 'a.pt'
     settings = Settings(steps=1, batch=1, size=(64, 64))
     train(pairs, settings, last)
-    with pytest.raises(checkpoint.CheckpointError, match='written with other data'):
+    with pytest.raises(checkpoint.CheckpointError, match='was written with data'):
         train(pairs[:-1], settings, last)
 
 
@@ -156,7 +156,7 @@ def test_shares_and_strange_labels(data: Path, tmp_path: Path) -> None:
     with pytest.raises(DataError, match='33 is not a trainId'):
         shares(strange)
     cv2.imwrite(str(labels), np.full((64, 96), UNLABELLED, np.uint8))
-    with pytest.raises(DataError, match='nothing is labelled'):
+    with pytest.raises(DataError, match='no pixel is labelled'):
         shares(strange)
 
 

@@ -240,7 +240,7 @@ def test_checkpoints_of_others(recipe, data, tmp_path):
     with pytest.raises(checkpoint.CheckpointError, match='does not exist'):
         run.resume(tmp_path / 'missing.pt')
     (tmp_path / 'broken.pt').write_bytes(b'PK\x03\x04 truncated')
-    with pytest.raises(checkpoint.CheckpointError, match='no readable checkpoint'):
+    with pytest.raises(checkpoint.CheckpointError, match='cannot be read as a checkpoint'):
         run.resume(tmp_path / 'broken.pt')
     torch.save({'weights': 1}, tmp_path / 'foreign.pt')
     with pytest.raises(checkpoint.CheckpointError, match='not a morngan_train checkpoint'):
@@ -490,7 +490,7 @@ def test_segmenters_may_learn_faster(tiny, shared_data, tmp_path):
 
 def test_a_checkpoint_of_other_data_or_shapes_is_refused(whole, tiny, data, tmp_path):
     (data / 'trainB/y.png').unlink()
-    with pytest.raises(checkpoint.CheckpointError, match='knows 2 NTIR images'):
+    with pytest.raises(checkpoint.CheckpointError, match='holds 2 NTIR images'):
         make(tiny, data, tmp_path / 'run').resume(whole.out / 'last.pt')
     wider = tiny.model_copy(update={'segmenter': tiny.segmenter.model_copy(update={'nsf': 8})})
     with pytest.raises(checkpoint.CheckpointError, match='does not fit the recipe tiny'):
