@@ -11,6 +11,7 @@ import cv2
 import numpy as np
 
 from morngan_ros.simulation.canvas import BUILDING
+from morngan_ros.simulation.canvas import Camera
 from morngan_ros.simulation.canvas import CAR
 from morngan_ros.simulation.canvas import LIGHT
 from morngan_ros.simulation.canvas import PERSON
@@ -89,7 +90,8 @@ def daylight(scene: Scene, seed: int) -> np.ndarray:
 
 
 def _paint_sky(color: np.ndarray, sky: np.ndarray) -> None:
-    rows = np.linspace(0, 1 / 0.43, len(color)).clip(0, 1)[:, None]  # 1 at the horizon
+    height, width = sky.shape
+    rows = (np.arange(height) / Camera(width, height).horizon).clip(0, 1)[:, None]
     gradient = (1 - rows) * np.array(_ZENITH) + rows * np.array(_HAZE)
     color[sky] = np.broadcast_to(gradient[:, None], color.shape)[sky]
 

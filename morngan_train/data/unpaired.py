@@ -41,6 +41,9 @@ from morngan_train.data.folders import gather
 from morngan_train.data.folders import Pictures
 from morngan_train.data.frame_cache import FrameCache
 from morngan_train.data.label_maps import LabelMaps
+from morngan_train.data.low_color import cut_colors
+from morngan_train.data.low_color import find_colors
+from morngan_train.data.low_color import FRAMES
 from morngan_train.data.objects import in_crop
 from morngan_train.data.objects import ObjectBoxes
 from morngan_train.data.pairing import DAY_STREAM
@@ -117,7 +120,7 @@ LOW_MULTIPLE = 64
 LOW_SHRINK = 4
 """How much smaller the colour of those crops is."""
 
-DAY, NIGHT, LOW = ('trainA',), ('trainB', 'thermal'), ('dayLow_thermal',)
+DAY, NIGHT, LOW = ('trainA',), ('trainB', 'thermal'), (FRAMES,)
 """Folders of pictures by kind."""
 
 
@@ -141,10 +144,6 @@ def _masks(night: Pictures) -> list[Path | None]:
     if not any(found):
         raise DataError('no night frame has a mask in trainB_masks; copy them, or set mb: 0')
     return found
-
-
-def _low_partners(root: Path, pictures: list[Path]) -> list[Path]:
-    return find_companions(root / 'dayLow_color', pictures, 'copy them, or set losses.low: 0')
 
 
 def image_tensor(image: np.ndarray) -> torch.Tensor:
@@ -255,7 +254,7 @@ class UnpairedCrops(Dataset[Sample]):
         self.night_edges = EdgeMaps(recipe, 'edgesB', self.night)
         self.partners = self.day.companions(_thermal_partners) if aligned else None
         self.low = gather(roots, LOW, shares) if low else None
-        self.low_color = self.low.companions(_low_partners) if self.low else []
+        self.low_color = self.low.companions(find_colors) if self.low else []
         self.masks = _masks(self.night) if masked else None
         self.night_boxes, self.day_boxes = self._open_boxes(objects)
         self.labels = (
@@ -344,10 +343,7 @@ class UnpairedCrops(Dataset[Sample]):
         smallest, largest = self.recipe.scale
         height, width = frame.shape
         crop = draw_crop(height, width, side, (smallest / 2, largest), rng)
-        whole = cv2.resize(squeezed, (width, height), interpolation=cv2.INTER_LINEAR)
-        how = self.recipe.day
-        color = enhance_day(crop(whole), tone_curve(squeezed, how), how.saturation)
-        shrunk = cv2.resize(color, (side // LOW_SHRINK,) * 2, interpolation=cv2.INTER_AREA)
+        shrunk = cut_colors(squeezed, crop, (height, width), side // LOW_SHRINK, self.recipe.day)
         thermal = jitter_thermal(crop(frame), self.recipe.thermal, rng)
         return {'low_thermal': image_tensor(thermal), 'low_color': image_tensor(shrunk)}
 

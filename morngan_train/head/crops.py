@@ -4,17 +4,18 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TypedDict
 
-import cv2
 import torch
 from torch.utils.data import Dataset
 
 from morngan_train.data.crops import Crop
 from morngan_train.data.crops import draw_crop
 from morngan_train.data.crops import focus_on_boxes
-from morngan_train.data.enhance import enhance_day
 from morngan_train.data.enhance import jitter_thermal
-from morngan_train.data.enhance import tone_curve
 from morngan_train.data.folders import gather
+from morngan_train.data.low_color import COLORS
+from morngan_train.data.low_color import cut_colors
+from morngan_train.data.low_color import find_colors
+from morngan_train.data.low_color import FRAMES
 from morngan_train.data.objects import in_crop
 from morngan_train.data.objects import ObjectBoxes
 from morngan_train.data.pairing import NIGHT_STREAM
@@ -25,8 +26,7 @@ from morngan_train.data.reading import read_thermal
 from morngan_train.data.unpaired import image_tensor
 from morngan_train.recipe.recipe import DataRecipe
 
-LOW, COLORS = 'dayLow_thermal', 'dayLow_color'
-FOLDERS = ('trainA_thermal', 'trainB', 'thermal', LOW)
+FOLDERS = ('trainA_thermal', 'trainB', 'thermal', FRAMES)
 """Of thermal frames, by day and by night; each may have a neighbour FOLDER_boxes."""
 
 SCALE = (0.55, 1.3)
@@ -70,7 +70,8 @@ class ObjectCrops(Dataset[ObjectSample]):
         shares: Of the draws, one a folder; None draws every frame equally often.
 
     Raises:
-        DataError: No folder has frames, or no frame has boxes.
+        DataError: No folder has frames, no frame has boxes, or a frame of `dayLow_thermal` has no
+            colours where others have.
     """
 
     def __init__(
@@ -91,6 +92,10 @@ class ObjectCrops(Dataset[ObjectSample]):
             )
         self.frames = frames
         self.boxes = ObjectBoxes(frames, wanted)
+        self._colors: dict[Path, Path] = {}
+        for folder, files in zip(frames.folders, frames.by_folder, strict=True):
+            if folder.name == FRAMES and folder.with_name(COLORS).is_dir():
+                self._colors |= zip(files, find_colors(folder.parent, files), strict=True)
         if not self.boxes.any:
             raise DataError(f'{", ".join(map(str, roots))}: no frame has a file of boxes')
         self.data, self.seed, self.draws = data, seed, draws
@@ -119,16 +124,11 @@ class ObjectCrops(Dataset[ObjectSample]):
         }
 
     def _color(self, frame: Path, crop: Crop, shape: tuple[int, int]) -> torch.Tensor | None:
-        """Read the colours of a frame of `dayLow_thermal`; None for other frames."""
-        picture = frame.parent.parent / COLORS / frame.name
-        if frame.parent.name != LOW or not picture.is_file():
+        """Read the colours of a frame; None if nobody knows them."""
+        if frame not in self._colors:
             return None
-        squeezed = read_rgb(picture)
-        how = self.data.day
-        color = enhance_day(squeezed, tone_curve(squeezed, how), how.saturation)
-        whole = cv2.resize(color, shape[::-1], interpolation=cv2.INTER_LINEAR)
-        cells = (SIDE // CELL, SIDE // CELL)
-        return image_tensor(cv2.resize(crop(whole), cells, interpolation=cv2.INTER_AREA))
+        squeezed = read_rgb(self._colors[frame])
+        return image_tensor(cut_colors(squeezed, crop, shape, SIDE // CELL, self.data.day))
 
 
 def _labelled(roots: Sequence[Path]) -> list[str]:

@@ -14,13 +14,14 @@ from morngan_ros.simulation.daylight import daylight
 from morngan_ros.simulation.thermal_scene import ThermalScene
 from morngan_train.data.boxes import OBJECTS
 from morngan_train.data.boxes import yolo_text
+from morngan_train.data.low_color import COLORS
+from morngan_train.data.low_color import FRAMES
 from morngan_train.data.reading import DataError
 from morngan_train.prepare.record import update
 
-FRAMES = ('trainB', 'dayLow_thermal')
+FOLDERS = ('trainB', FRAMES)
 """Folders that get the frames: by night, and as what is known in colour too."""
 
-COLORS = 'dayLow_color'
 SHRUNK = (160, 128)
 """Width and height of the colours: what is painted has no detail worth learning."""
 
@@ -42,7 +43,7 @@ def write_streets(data: Path, seeds: Iterable[int], frames: int) -> int:
     Raises:
         DataError: The folder holds other frames.
     """
-    folders = [data / name for name in (*FRAMES, COLORS, *(f'{name}_boxes' for name in FRAMES))]
+    folders = [data / name for name in (*FOLDERS, COLORS, *(f'{name}_boxes' for name in FOLDERS))]
     for folder in folders:
         folder.mkdir(parents=True, exist_ok=True)
         foreign = [path for path in folder.iterdir() if not path.name.startswith('street')]
@@ -66,6 +67,6 @@ def _write_frame(data: Path, name: str, street: ThermalScene, t: float, seed: in
     boxes = yolo_text(np.array(found, float).reshape(-1, 5), width, height)
     color = cv2.resize(daylight(scene, seed), SHRUNK, interpolation=cv2.INTER_AREA)
     cv2.imwrite(str(data / COLORS / f'{name}.png'), color[..., ::-1])
-    for folder in FRAMES:
+    for folder in FOLDERS:
         cv2.imwrite(str(data / folder / f'{name}.png'), frame)
         (data / f'{folder}_boxes' / f'{name}.txt').write_text(boxes)

@@ -9,6 +9,7 @@ import torch
 
 from morngan_train import checkpoint
 from morngan_train.cli import main
+from morngan_train.data.reading import DataError
 from morngan_train.export.onnx_file import load_trained
 from morngan_train.head.crops import ObjectCrops
 from morngan_train.recipe.recipe import DataRecipe
@@ -81,6 +82,28 @@ def test_the_picture_stays_and_the_head_learns(folder, tmp_path, capsys):
     assert torch.equal(checkpoint.load(again)['average']['decoder.head.mix.weight'], head[0])
     assert train(folder, again, '--steps', '4', '--afresh') == 0
     assert not torch.equal(checkpoint.load(again)['average']['decoder.head.mix.weight'], head[0])
+
+
+def test_colours_of_the_day_are_read_whatever_their_suffix(folder):
+    for name in ('dayLow_thermal', 'dayLow_thermal_boxes', 'dayLow_color'):
+        (folder / name).mkdir()
+    for path in (folder / 'trainB').glob('[ab].png'):
+        cv2.imwrite(str(folder / f'dayLow_thermal/{path.stem}.png'), cv2.imread(str(path)))
+        cv2.imwrite(
+            str(folder / f'dayLow_color/{path.stem}.jpg'), np.full((32, 32, 3), 90, np.uint8)
+        )
+    data = crops(folder)
+    low = {path for path in data.frames if path.parent.name == 'dayLow_thermal'}
+    samples = [data[i] for i in range(40)]
+    share = np.mean([bool(sample['colored']) for sample in samples])
+    assert 0.5 * len(low) / len(data.frames) < share < 1
+    known = next(sample for sample in samples if sample['colored'])
+    torch.testing.assert_close(
+        known['color'], torch.full((3, 20, 20), 90 / 127.5 - 1), atol=0.02, rtol=0
+    )
+    (folder / 'dayLow_color/b.jpg').unlink()
+    with pytest.raises(DataError, match='lacks the partners of 1 of the 2'):
+        crops(folder)
 
 
 def difference(one, other):
