@@ -324,13 +324,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = cli.parser('load_test', str(__doc__), EXAMPLES)
     parser.add_argument('--model', type=Path, help='generator file (default: the shipped model)')
-    parser.add_argument('--provider', default='auto', help='runtime of the models (default: auto)')
-    parser.add_argument(
-        '--threads',
-        type=int,
-        default=0,
-        help='processor threads of the models (default: all cores)',
-    )
+    cli.add_load(parser)
     parser.add_argument(
         '--detector',
         default='',
@@ -343,9 +337,6 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
         '--seconds', type=float, default=60.0, help='length of the test (default: %(default)s)'
     )
     parser.add_argument('--rate', type=float, default=30.0, help='frames per second (default: 30)')
-    parser.add_argument(
-        '--size', type=cli.size, default=(640, 512), help='WIDTHxHEIGHT (default: 640x512)'
-    )
     parser.add_argument('--encoding', choices=('mono8', 'mono16'), default='mono8')
     parser.add_argument('--out', type=Path, help='JSON file for the report')
     # The other processes are this module again.

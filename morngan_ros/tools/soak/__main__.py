@@ -233,16 +233,7 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
         metavar='FILE',
         help='generator files to reload in turns (default: the shipped models)',
     )
-    parser.add_argument('--provider', default='auto', help='runtime of the models (default: auto)')
-    parser.add_argument(
-        '--threads',
-        type=int,
-        default=0,
-        help='processor threads of the models (default: all cores)',
-    )
-    parser.add_argument(
-        '--size', type=cli.size, default=(640, 512), help='WIDTHxHEIGHT (default: 640x512)'
-    )
+    cli.add_load(parser)
     parser.add_argument('--encoding', choices=('mono8', 'mono16'), default='mono16')
     parser.add_argument(
         '--out',

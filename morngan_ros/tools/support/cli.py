@@ -266,3 +266,17 @@ def claim_output(out: Path, source: str, overwrite: bool) -> None:
         shutil.rmtree(out)
     elif out.is_file():
         out.unlink()
+
+
+def add_load(options: 'argparse._ActionsContainer') -> None:
+    """Add what the tools that load the node share: provider, threads, and the size of a frame."""
+    options.add_argument('--provider', default='auto', help='runtime of the models (default: auto)')
+    options.add_argument(
+        '--threads',
+        type=int,
+        default=0,
+        help='processor threads of the models (default: all cores)',
+    )
+    options.add_argument(
+        '--size', type=size, default=(640, 512), help='WIDTHxHEIGHT (default: 640x512)'
+    )

@@ -103,6 +103,34 @@ def test_colour_at_low_resolution_is_cut_where_the_thermal_frame_is(tmp_path, ro
         assert (shrunk - sample['low_color']).abs().max() < 0.05
 
 
+def test_colour_at_low_resolution_is_learnt_at_all_scales(tmp_path, roots):
+    """Stripes of 64 pixels: the period in a crop tells its scale, from a half to the whole."""
+    stripes = np.tile((np.arange(640) // 64 % 2 * 255).astype(np.uint8), (512, 1))
+    write(tmp_path / 'stripes/dayLow_thermal/s.png', stripes)
+    write(tmp_path / 'stripes/dayLow_color/s.png', cv2.merge([stripes] * 3))
+    recipe = DataRecipe(crop=256, scale=(0.5, 1.0))
+    data = UnpairedCrops([roots[0], tmp_path / 'stripes'], recipe, 0, aligned=True, low=True)
+    edges = []
+    for i in range(30):
+        row = data._low(i, data.low)['low_thermal'][0, 64]
+        edges.append(int((row.sign().diff() != 0).sum()))
+    assert max(edges) >= 6
+    assert min(edges) <= 2
+
+
+def test_noise_does_not_tell_pairs_from_night_frames(roots):
+    """Frames without any contrast but the noise of training: half of the crops of each kind."""
+    for name in ('trainA_thermal', 'trainB'):
+        for path in (roots[0] / name).iterdir():
+            write(path, np.repeat(np.arange(0, 240, 2, np.uint8)[None], 96, 0))
+    recipe = DataRecipe(crop=64, scale=(1.0, 1.0), thermal={'noise': 0.2})
+    data = UnpairedCrops(roots[:1], recipe, 0, aligned=True)
+    samples = [data[Pick(i)] for i in range(60)]
+    for kind in ('night', 'day_thermal'):
+        noisy = [bool(sample[kind][0].diff(dim=0).any()) for sample in samples]
+        assert 0.3 < np.mean(noisy) < 0.7
+
+
 def test_masks_of_night_frames_are_cut_as_their_frames(roots):
     """A mask that copies the grey levels of its frame stays equal to it; others are unlabelled."""
     levels = cv2.imread(str(roots[0] / 'trainB/n.png'), cv2.IMREAD_UNCHANGED)
